@@ -1,0 +1,1 @@
+"""What the chip does: subthreshold transistor neurons, described with PySpice, run in ngspice."""

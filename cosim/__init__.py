@@ -1,0 +1,1 @@
+"""Where they meet: experiments, substrates, engines, budgets, verdicts, reports."""

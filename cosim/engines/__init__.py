@@ -1,0 +1,1 @@
+"""RTL simulators behind one call."""

@@ -1,0 +1,1 @@
+"""One datapath per file, the same names as in ``models.integer``."""

@@ -1,0 +1,1 @@
+"""Predictions, one per file; SI units in and out, arrays broadcast."""

@@ -1,0 +1,5 @@
+"""``python -m rheobase``: the command line."""
+
+from .cosim.cli import main
+
+raise SystemExit(main())
