@@ -1,1 +1,1 @@
-"""What should happen: neurons, stimuli, theory, reference simulators, integer models. Knows no hardware."""
+"""What should happen: neurons, stimuli, theory, simulators, integer models."""

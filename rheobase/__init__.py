@@ -1,3 +1,3 @@
-"""rheobase: a neuron described once, realised as theory, simulation, Verilog and SPICE, and compared."""
+"""rheobase: a neuron described once, realised four times, held against itself."""
 
 __version__ = "0.1.0"

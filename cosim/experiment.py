@@ -1,0 +1,323 @@
+"""Experiments: TOML with unit strings -> a neuron, its stimuli, the substrates and what to check.
+
+The schema is the classes below (msgspec structs); `load` names file, key and value in every error.
+"""
+
+import tomllib
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from ..models import stimulus as st
+from ..models.neuron import LIF
+from ..models.units import parse
+
+
+class Volt(float):
+    """A voltage in V."""
+
+
+class Second(float):
+    """A time in s."""
+
+
+class Ampere(float):
+    """A current in A."""
+
+
+class Hertz(float):
+    """A frequency in Hz."""
+
+
+class Farad(float):
+    """A capacitance in F."""
+
+
+_UNIT = {Volt: "V", Second: "s", Ampere: "A", Hertz: "Hz", Farad: "F"}
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+SubstrateName = Literal["theory", "reference", "rtl", "spice"]
+
+
+class ExperimentError(ValueError):
+    """A mistake in an experiment file: file, key, value and what is allowed."""
+
+
+class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class NeuronTable(_Struct):
+    """``[neuron]``."""
+
+    tau_m: Second
+    v_th: Volt
+    v_reset: Volt
+    v_rest: Volt = Volt(0.0)
+    t_ref: Second = Second(0.0)
+    c_m: Farad | None = None
+
+
+class _StimulusTable(_Struct, kw_only=True, tag_field="kind"):
+    name: str
+    on: tuple[SubstrateName, ...] = ("theory", "reference", "rtl", "spice")
+
+
+class ConstantTable(_StimulusTable, tag="constant current"):
+    """Constant drives: ``mu`` (R I) or ``current``."""
+
+    mu: tuple[Volt, ...] = ()
+    current: tuple[Ampere, ...] = ()
+
+
+class WhiteNoiseTable(_StimulusTable, tag="white noise"):
+    """Gaussian white noise in Brunel's convention."""
+
+    mu: Volt
+    sigma: Volt
+
+
+class PoissonTable(_StimulusTable, tag="poisson"):
+    """Poisson synapses."""
+
+    rates: tuple[Hertz, ...]
+    weights: tuple[Volt, ...]
+    mu: Volt = Volt(0.0)
+
+
+class SpikesTable(_StimulusTable, tag="input spikes"):
+    """Given input spikes, pulses of drive; ``published`` lists spike steps others found."""
+
+    times: tuple[Second, ...]
+    amplitude: Volt
+    width: Second
+    duration: Second
+    published: dict[str, tuple[int, ...]] = {}
+
+
+class RecordedTable(_StimulusTable, tag="recorded current"):
+    """A recorded current from ``.npz`` (arrays t, i) or CSV (columns t, i), in SI units."""
+
+    file: str
+    sweep: int = 0
+    start: Second = Second(0.0)
+    stop: Second | None = None
+
+
+StimulusTable = ConstantTable | WhiteNoiseTable | PoissonTable | SpikesTable | RecordedTable
+
+
+class ReferenceTable(_Struct):
+    """``[reference]``: the floating-point simulation."""
+
+    dt: tuple[Second, ...]
+    neurons: Positive = 256
+    spikes: Positive = 20_000
+    seed: int = 1
+
+
+class RuleTable(_Struct):
+    """``[rtl.rule]``: an integer rule stated outright instead of quantised from the neuron."""
+
+    threshold: int
+    leak_multiplier: int
+    leak_bits: int
+    gain: float
+    v_reset: int = 0
+    refractory: int = 0
+    delay: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class RtlTable(_Struct):
+    """``[rtl]``: the integer core."""
+
+    dt: tuple[Second, ...]
+    lsb: Volt
+    width: int
+    neurons: Positive = 256
+    spikes: Positive = 20_000
+    leak: Literal["multiply", "shift"] = "multiply"
+    leak_bits: int = 16
+    rounding: Literal["floor", "nearest", "stochastic"] = "nearest"
+    input_width: int = 16
+    seed: int = 1
+    icarus_steps: Annotated[int, msgspec.Meta(ge=0)] = 0
+    rule: RuleTable | None = None
+
+
+class SpiceTable(_Struct):
+    """``[spice]``: the transistor neuron."""
+
+    speed_up: tuple[Annotated[float, msgspec.Meta(gt=0)], ...] = (1.0,)
+    voltage_scale: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    dt: Second = Second(1e-4)
+    spikes: Positive = 20
+    seed: int = 1
+
+
+class CheckTable(_Struct):
+    """``[check]``: what to compare and how finely; the budget may not be wider than that."""
+
+    observables: tuple[Literal["rate", "cv", "isi"], ...] = ("rate",)
+    rate: Fraction = 0.02
+    cv: Fraction = 0.03
+    isi: Fraction = 0.03
+    design: Fraction = 0.03
+    range_error: Fraction = 0.05
+
+
+class ExperimentTable(_Struct):
+    """A whole file."""
+
+    title: str
+    neuron: NeuronTable
+    stimulus: Annotated[tuple[StimulusTable, ...], msgspec.Meta(min_length=1)]
+    check: CheckTable = CheckTable()
+    source: str = ""
+    reference: ReferenceTable | None = None
+    rtl: RtlTable | None = None
+    spice: SpiceTable | None = None
+
+
+class NamedStimulus(msgspec.Struct, frozen=True):
+    """A stimulus, the substrates that play it and what others published for it."""
+
+    name: str
+    stimulus: st.Stimulus
+    on: tuple[str, ...]
+    published: dict[str, tuple[int, ...]]
+
+
+class Experiment(msgspec.Struct, frozen=True):
+    """An experiment ready to run; `path` and `name` say where it came from."""
+
+    name: str
+    path: str
+    title: str
+    source: str
+    neuron: LIF
+    stimuli: tuple[NamedStimulus, ...]
+    check: CheckTable
+    reference: ReferenceTable | None
+    rtl: RtlTable | None
+    spice: SpiceTable | None
+
+    def played(self, substrate: str) -> list[NamedStimulus]:
+        """The stimuli that `substrate` plays."""
+        return [s for s in self.stimuli if substrate in s.on]
+
+
+def _quantity(kind: type, value: Any) -> Any:
+    return kind(parse(value, _UNIT[kind]))
+
+
+def _recorded(table: RecordedTable, folder: Path) -> st.RecordedCurrent:
+    import numpy as np
+
+    file = Path(table.file) if Path(table.file).is_absolute() else folder / table.file
+    try:
+        if file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as arrays:
+                t, i = np.asarray(arrays["t"], float), np.asarray(arrays["i"], float)
+        elif file.suffix == ".csv":
+            columns = np.genfromtxt(file, delimiter=",", names=True)
+            t, i = np.asarray(columns["t"], float), np.asarray(columns["i"], float)
+        else:
+            raise ValueError("must end in .npz or .csv")
+        if i.ndim == 2:
+            i = i[table.sweep]
+    except (OSError, KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"file = {table.file!r} (arrays t and i are wanted): {error}") from None
+    stop = t[-1] if table.stop is None else table.stop
+    keep = (t >= table.start) & (t <= stop)
+    return st.RecordedCurrent(t[keep], i[keep])
+
+
+def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
+    match table:
+        case ConstantTable():
+            if bool(table.mu) == bool(table.current):
+                raise ValueError("give either mu or current")
+            return st.Constant(table.mu or tuple(i * neuron.resistance for i in table.current))
+        case WhiteNoiseTable():
+            return st.WhiteNoise(table.mu, table.sigma)
+        case PoissonTable():
+            return st.Poisson(table.rates, table.weights, table.mu)
+        case SpikesTable():
+            return st.InputSpikes(table.times, table.amplitude, table.width, table.duration)
+        case RecordedTable():
+            if neuron.c_m is None:
+                raise ValueError("a recorded current needs c_m in [neuron]")
+            return _recorded(table, folder)
+
+
+def _check_settings(table: ExperimentTable) -> None:
+    if not (table.reference or table.rtl or table.spice):
+        raise ValueError("name at least one of [reference], [rtl], [spice]")
+    for section in ("reference", "rtl", "spice"):
+        settings = getattr(table, section)
+        if settings is None:
+            continue
+        for dt in settings.dt if isinstance(settings.dt, tuple) else (settings.dt,):
+            if not 0 < dt < table.neuron.tau_m:
+                raise ValueError(
+                    f"[{section}] dt must be > 0 s and < tau_m = {table.neuron.tau_m!r} s,"
+                    f" not {float(dt)!r}"
+                )
+    if table.rtl is not None and table.rtl.lsb <= 0:
+        raise ValueError(f"[rtl] lsb must be > 0 V, not {float(table.rtl.lsb)!r}")
+
+
+def _located(where: str, build: Callable[[], Any]) -> Any:
+    """Run `build`; a mistake names `where` it stands."""
+    try:
+        return build()
+    except (ValueError, TypeError) as error:
+        raise ExperimentError(f"{where}: {error}") from None
+
+
+def load(path: str | Path) -> Experiment:
+    """Read an experiment file.
+
+    Raises
+    ------
+    ExperimentError
+        File, key and value of the first mistake, and what is allowed.
+    """
+    path = Path(path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExperimentError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"{path}: not TOML: {error}") from None
+    table: ExperimentTable = _located(
+        str(path), lambda: msgspec.convert(data, ExperimentTable, dec_hook=_quantity)
+    )
+    settings = {f: getattr(table.neuron, f) for f in table.neuron.__struct_fields__}
+    plain = {k: v if v is None else float(v) for k, v in settings.items()}
+    neuron: LIF = _located(f"{path}: [neuron]", lambda: LIF(**plain))
+    _located(str(path), lambda: _check_settings(table))
+    stimuli = []
+    for index, item in enumerate(table.stimulus):
+        where = f"{path}: [[stimulus]] {index + 1} ({item.name})"
+        stimulus = _located(where, lambda item=item: _stimulus(item, neuron, path.parent))  # type: ignore[misc]
+        published = item.published if isinstance(item, SpikesTable) else {}
+        stimuli.append(NamedStimulus(item.name, stimulus, item.on, published))
+    return Experiment(
+        path.stem, str(path), table.title, table.source, neuron, tuple(stimuli),
+        table.check, table.reference, table.rtl, table.spice,
+    )  # fmt: skip
+
+
+BUILT_IN = ("fi-curve", "noise-driven", "published-trace")
+
+
+def built_in(name: str) -> Experiment:
+    """One of the experiments in `BUILT_IN`."""
+    with resources.as_file(resources.files(__package__) / "experiments" / f"{name}.toml") as path:
+        return load(path)

@@ -1,0 +1,86 @@
+"""What a substrate reports: checks, explanations, dynamic range, scaling and curves to plot."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .budget import Check
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One named reason why a substrate differs from the ideal neuron.
+
+    `size` is the cause in physical units, in words; `change` what it does to the observable,
+    both computed without the measurement.
+    """
+
+    name: str
+    size: str
+    change: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The distance from the ideal neuron, split into causes that add up to the prediction.
+
+    ``ideal + sum(changes) = predicted``; what the measurement adds is unexplained, and the check
+    of the same observable judges it.
+    """
+
+    experiment: str
+    stimulus: str
+    substrate: str
+    setting: str
+    observable: str
+    unit: str
+    ideal: float
+    causes: tuple[Cause, ...]
+    measured: float
+
+    @property
+    def predicted(self) -> float:
+        """The ideal value and all causes."""
+        return self.ideal + sum(c.change for c in self.causes)
+
+    @property
+    def unexplained(self) -> float:
+        """Measured minus predicted."""
+        return self.measured - self.predicted
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table: `values` in words or numbers under the table's columns."""
+
+    substrate: str
+    setting: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Numbers to plot and to keep: one line or histogram of one figure."""
+
+    figure: str
+    stimulus: str
+    substrate: str
+    setting: str
+    x: Any
+    y: Any
+
+
+@dataclass
+class Findings:
+    """Everything a run found."""
+
+    checks: list[Check] = field(default_factory=list)
+    explanations: list[Explanation] = field(default_factory=list)
+    ranges: list[Row] = field(default_factory=list)
+    scaling: list[Row] = field(default_factory=list)
+    losses: list[Row] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+
+    def add(self, other: "Findings") -> None:
+        """Append everything of `other`."""
+        for name in self.__dataclass_fields__:
+            getattr(self, name).extend(getattr(other, name))

@@ -1,0 +1,1 @@
+"""One file per substrate: play an experiment's stimuli, compare with the substrate's prediction."""
