@@ -1,7 +1,7 @@
 """What a substrate reports: checks, explanations, dynamic range, scaling and curves to plot."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from .budget import Check
 
@@ -59,14 +59,31 @@ class Row:
 
 @dataclass(frozen=True)
 class Curve:
-    """Numbers to plot and to keep: one line or histogram of one figure."""
+    """Numbers to plot and to keep: one line, histogram or set of markers of one figure.
+
+    Parameters
+    ----------
+    figure : {"f-I", "isi", "density", "own trace", "common trace", "raster"}
+    experiment, stimulus, substrate, setting : str
+        Where it comes from.
+    kind : {"measured", "predicted"}
+        Predicted curves are drawn as lines.
+    x, y : ndarray
+        Of one length; for histograms the bin centres and densities.
+    x_label, y_label : str
+        With units, as the axes show them.
+    """
 
     figure: str
+    experiment: str
     stimulus: str
     substrate: str
     setting: str
+    kind: Literal["measured", "predicted"]
     x: Any
     y: Any
+    x_label: str
+    y_label: str
 
 
 @dataclass

@@ -1,0 +1,155 @@
+"""The command line, ``rheobase …``. Heavy imports wait until a command needs them."""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..models.units import parse
+
+if TYPE_CHECKING:
+    from .experiment import Experiment
+
+USAGE = 2  # exit code of a mistake in what was asked for; 1 means that a check did not agree
+
+
+def _experiment(name: str) -> "Experiment":
+    from .experiment import BUILT_IN, built_in, load
+
+    return built_in(name) if name in BUILT_IN else load(name)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from .experiment import BUILT_IN
+    from .report import print_table, require_writable, to_json, write
+    from .verify import show_progress, verify
+
+    experiments = [_experiment(name) for name in args.experiment or BUILT_IN]
+    if args.verilog is not None and not args.verilog.is_file():
+        raise ValueError(f"--verilog {args.verilog}: no such file")
+    require_writable(args.output)
+    with show_progress(args.quiet) as progress:
+        run = verify(experiments, progress, args.verilog)
+        progress("writing the report")
+        page = write(run, args.output, shlex.join(["rheobase", *sys.argv[1:]]))
+    if args.json:
+        print(to_json(run))
+    else:
+        print_table(run)
+        print(f"{run.verdict}; report: {page.resolve()}")
+    return 0 if run.verdict == "agree" else 1
+
+
+def _verilog(args: argparse.Namespace) -> int:
+    from ..hdl import verilog
+    from .substrates.rtl import realise
+
+    experiment = _experiment(args.experiment)
+    if experiment.rtl is None:
+        raise ValueError(f"{experiment.path}: has no [rtl], so there is no core to write")
+    dt = parse(args.dt, "s") if args.dt else experiment.rtl.dt[0]
+    core = realise(experiment, dt)
+    files = verilog.write(args.output, core.neuron, experiment.rtl.neurons, core.lsb, dt)
+    return _written(args, [str(file) for file in files])
+
+
+def _spice(args: argparse.Namespace) -> int:
+    from .substrates.spice import write_deck
+
+    experiment = _experiment(args.experiment)
+    if experiment.spice is None:
+        raise ValueError(f"{experiment.path}: has no [spice], so there is no netlist to write")
+    speed_up = args.speed_up or experiment.spice.speed_up[0]
+    files = write_deck(experiment, args.output, speed_up, args.stimulus)
+    return _written(args, [str(file) for file in files])
+
+
+def _written(args: argparse.Namespace, files: list[str]) -> int:
+    print(json.dumps({"files": files}) if args.json else "\n".join(files))
+    return 0
+
+
+def _theory(args: argparse.Namespace) -> int:
+    from .theory_command import predict
+
+    experiment = _experiment(args.neuron)
+    drives = [parse(value, "V") for value in args.mu]
+    sigma, dt = parse(args.sigma, "V"), parse(args.dt, "s") if args.dt else None
+    print(predict(experiment.neuron, args.quantity, drives, sigma, dt, args.json, args.plot))
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from .doctor import report
+
+    text, complete = report(args.json)
+    print(text)
+    return 0 if complete else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rheobase",
+        description="A neuron described once: theory, simulation, Verilog and SPICE, compared.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        command.add_argument("--json", action="store_true", help="print JSON")
+        return command
+
+    built_in = "a TOML file, or fi-curve, noise-driven, published-trace"
+    verify = add("verify", _verify, "run experiments and judge every substrate")
+    verify.add_argument(
+        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: these three)"
+    )
+    verify.add_argument(
+        "--verilog", type=Path, metavar="FILE", help="judge this Verilog in place of the core"
+    )
+    verify.add_argument(
+        "--output", type=Path, default=Path("rheobase-report"), metavar="FOLDER",
+        help="where the report goes (default: %(default)s)",
+    )  # fmt: skip
+    verify.add_argument("--quiet", action="store_true", help="show no progress")
+
+    verilog = add("verilog", _verilog, "write the core of an experiment as Verilog")
+    spice = add("spice", _spice, "write the transistor neuron and a testbench for ngspice -b")
+    for command in (verilog, spice):
+        command.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
+        command.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    verilog.add_argument("--dt", metavar="TIME", help='such as "0.1 ms" (default: the first)')
+    spice.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
+    spice.add_argument("--stimulus", metavar="NAME", help="(default: the first)")
+
+    theory = add("theory", _theory, "predict a rate, a CV or a membrane density")
+    theory.add_argument("quantity", choices=("rate", "cv", "density"))
+    theory.add_argument("--mu", nargs="+", required=True, metavar="DRIVE", help='"15 mV" …')
+    theory.add_argument("--sigma", default="0 V", metavar="NOISE", help="(default: %(default)s)")
+    theory.add_argument("--dt", metavar="TIME", help="exact in discrete time, steps of this length")
+    theory.add_argument(
+        "--neuron", default="fi-curve", metavar="EXPERIMENT",
+        help="take the [neuron] of this experiment (default: %(default)s, Brunel's)",
+    )  # fmt: skip
+    theory.add_argument("--plot", type=Path, metavar="FILE", help="write a plot (svg, png or pdf)")
+
+    add("doctor", _doctor, "say which tools are there and what each is needed for")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 if all agrees, 1 if not, 2 for a mistake, a missing tool or Ctrl-C."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        print(f"rheobase {args.command}: interrupted; nothing was written", file=sys.stderr)
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
+        print(f"rheobase {args.command}: {error}", file=sys.stderr)
+    return USAGE

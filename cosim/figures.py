@@ -1,0 +1,137 @@
+"""The figures of the report: curves in, inline SVG out."""
+
+import io
+import re
+from collections.abc import Callable
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .findings import Curve
+
+COLOUR = {"theory": "#222222", "reference": "#1b7837", "rtl": "#2166ac", "spice": "#b2182b"}
+MARKER = {"theory": "", "reference": "o", "rtl": "s", "spice": "^"}
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "rheobase",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    return re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", text, count=1)
+
+
+def _labels(axes: Axes, curve: Curve) -> None:
+    axes.set_xlabel(curve.x_label)
+    axes.set_ylabel(curve.y_label)
+
+
+def _draw(axes: Axes, curve: Curve, shade: float) -> None:
+    """Predictions and traces as lines, measurements as markers; `shade` sets settings apart."""
+    label = f"{curve.substrate}, {curve.setting}" if curve.setting else curve.substrate
+    colour = COLOUR[curve.substrate]
+    if curve.kind == "predicted":
+        axes.plot(curve.x, curve.y, color=colour, lw=1.2, alpha=shade, label=label + " (predicted)")
+    elif "trace" in curve.figure:
+        axes.plot(curve.x, curve.y, color=colour, lw=0.9, alpha=shade, label=label)
+    else:
+        fill = colour if shade == 1 else "none"
+        axes.plot(
+            curve.x, curve.y, MARKER[curve.substrate] or "-", color=colour, ms=5, mfc=fill,
+            alpha=0.85, label=label,
+        )  # fmt: skip
+
+
+def _panel(axes: Axes, curves: list[Curve], title: str) -> None:
+    settings: dict[str, list[str]] = {}
+    for curve in curves:
+        seen = settings.setdefault(curve.substrate, [])
+        if curve.setting not in seen:
+            seen.append(curve.setting)
+        _draw(axes, curve, 1.0 if seen.index(curve.setting) == 0 else 0.6)
+    _labels(axes, curves[0])
+    axes.set_title(title, loc="left", fontsize=9)
+    axes.legend()
+
+
+def _by(curves: list[Curve], key: Callable[[Curve], str]) -> dict[str, list[Curve]]:
+    groups: dict[str, list[Curve]] = {}
+    for curve in curves:
+        groups.setdefault(key(curve), []).append(curve)
+    return groups
+
+
+def _grid(panels: dict[str, list[Curve]], columns: int, size: tuple[float, float]) -> str:
+    rows = -(-len(panels) // columns)
+    columns = min(columns, len(panels))
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (title, group) in zip(grid, panels.items(), strict=False):
+        _panel(axes, group, title)
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    return _svg(figure)
+
+
+def _raster(curves: list[Curve]) -> str:
+    figure = Figure(figsize=(8, 0.28 * len(curves) + 0.9), layout="constrained")
+    axes = figure.subplots()
+    names = []
+    for row, curve in enumerate(curves):
+        published = curve.kind == "predicted"
+        colour = "#888888" if published else COLOUR[curve.substrate]
+        axes.plot(curve.x, [row] * len(curve.x), "|", color=colour, ms=11, mew=1.8)
+        names.append(curve.setting if published else f"{curve.substrate}, {curve.setting}")
+    axes.set_yticks(range(len(curves)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel(curves[0].x_label)
+    return _svg(figure)
+
+
+def draw(curves: list[Curve]) -> dict[str, list[tuple[str, str]]]:
+    """All figures of a run.
+
+    Returns
+    -------
+    dict of str to list of (caption, svg)
+        Per experiment, in the order in which they are shown.
+    """
+    drawn: dict[str, list[tuple[str, str]]] = {}
+    with matplotlib.rc_context(_STYLE):
+        for experiment, mine in _by(curves, lambda c: c.experiment).items():
+            found = drawn.setdefault(experiment, [])
+            for figure, group in _by(mine, lambda c: c.figure).items():
+                if figure == "f-I":
+                    panels = _by(group, lambda c: c.stimulus)
+                    found.append(("f-I curves", _grid(panels, 1, (8, 4.4))))
+                elif figure == "isi":
+                    panels = _by(group, lambda c: f"{c.stimulus}: {c.substrate}, {c.setting}")
+                    caption = "Inter-spike intervals: measured, and the predicted distribution"
+                    found.append((caption, _grid(panels, 3, (4, 2.6))))
+                elif figure == "density":
+                    panels = _by(group, lambda c: c.stimulus)
+                    caption = "Membrane density: measured, and the stationary Fokker-Planck one"
+                    found.append((caption, _grid(panels, 2, (5, 3))))
+                elif figure == "own trace":
+                    panels = _by(group, lambda c: f"{c.stimulus}: {c.substrate}, {c.setting}")
+                    caption = "Membrane traces, each in its own units"
+                    found.append((caption, _grid(panels, 2, (5.5, 2.4))))
+                elif figure == "common trace":
+                    panels = _by(group, lambda c: c.stimulus)
+                    caption = "The same traces on one dimensionless axis"
+                    found.append((caption, _grid(panels, 1, (9, 2.8))))
+                else:
+                    found.append(("Output spikes beside the published ones", _raster(group)))
+    return drawn

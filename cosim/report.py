@@ -1,0 +1,320 @@
+"""A run on paper: HTML page, JUnit XML, Markdown summary, JSON and npz, and the printed table."""
+
+import contextlib
+import json
+import math
+import os
+import platform
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from ..models.units import show
+from . import figures
+from .budget import Check, Point
+from .verify import Run
+
+PACKAGES = ("rheobase", "amaranth", "cocotb", "numba", "numpy", "PySpice", "scipy")
+
+
+def number(value: float, unit: str) -> str:
+    """A value in words: with a prefix for SI units, plainly for the rest."""
+    if math.isnan(value):
+        return "none"
+    return (
+        show(value, unit) if unit in ("V", "s", "A", "Hz", "F") else f"{value:.4g} {unit}".strip()
+    )
+
+
+def _terms(point: Point, unit: str) -> str:
+    words = []
+    for term in point.terms:
+        size = "" if term.law == "kolmogorov" else f" ±{number(term.size, unit)}"
+        words.append(f"{term.kind}: {term.name}{size}")
+    return "; ".join(words) or "exact"
+
+
+def verdict_row(check: Check, error_rate: float) -> dict[str, str]:
+    """A check in words: its worst point and the verdict."""
+    point, unit = check.worst(error_rate), check.unit
+    more = f" (worst of {len(check.points)})" if len(check.points) > 1 else ""
+    p = point.p_value
+    return {
+        "experiment": check.experiment,
+        "stimulus": check.stimulus,
+        "substrate": f"{check.substrate}, {check.setting}" if check.setting else check.substrate,
+        "observable": check.observable,
+        "at": point.at + more,
+        "measured": number(point.measured, unit),
+        "predicted": number(point.predicted, unit),
+        "budget": "±" + number(point.width(error_rate), unit),
+        "terms": _terms(point, unit),
+        "p": "" if p is None else f"{p:.2g}",
+        "verdict": check.verdict(error_rate),
+    }
+
+
+def _percent(change: float, ideal: float) -> str:
+    return f"{100 * change / ideal:+.3g} %" if ideal else ""
+
+
+def _explanations(run: Run) -> list[dict[str, Any]]:
+    rows = []
+    for e in run.findings.explanations:
+        causes = [
+            {
+                "name": c.name,
+                "size": c.size,
+                "change": number(c.change, e.unit),
+                "percent": _percent(c.change, e.ideal),
+            }
+            for c in e.causes
+        ]
+        head = f"{e.experiment}, {e.stimulus}: {e.observable} of {e.substrate}, {e.setting}"
+        rows.append(
+            {
+                "head": head,
+                "causes": causes,
+                "ideal": number(e.ideal, e.unit),
+                "predicted": number(e.predicted, e.unit),
+                "measured": number(e.measured, e.unit),
+                "unexplained": number(e.unexplained, e.unit),
+                "unexplained_percent": _percent(e.unexplained, e.ideal),
+            }
+        )
+    return rows
+
+
+def _provenance(run: Run) -> dict[str, str]:
+    def version(package: str) -> str:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            return "not installed"
+
+    seeds = {
+        f"seeds of {e.name}": ", ".join(
+            f"{name} {getattr(e, name).seed}"
+            for name in ("reference", "rtl", "spice")
+            if getattr(e, name) is not None
+        )
+        for e in run.experiments
+    }
+    versions = {name: version(name) for name in PACKAGES}
+    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    return {**versions, "machine": machine, **seeds, "run time": f"{run.seconds:.1f} s"}
+
+
+def _html(run: Run, command: str) -> str:
+    template = jinja2.Template(
+        (resources.files(__package__) / "report.html").read_text(encoding="utf-8"), autoescape=True
+    )
+    experiments = [
+        {
+            "name": e.name,
+            "title": e.title,
+            "source": e.source,
+            "neuron": ", ".join(
+                f"{name} {show(getattr(e.neuron, name), unit)}"
+                for name, unit in (
+                    ("tau_m", "s"), ("v_rest", "V"), ("v_reset", "V"), ("v_th", "V"), ("t_ref", "s")
+                )
+            ),
+            "stimuli": ", ".join(s.name for s in e.stimuli),
+            "substrates": ", ".join(
+                ["theory", *(n for n in ("reference", "rtl", "spice") if getattr(e, n) is not None)]
+            ),
+        }
+        for e in run.experiments
+    ]  # fmt: skip
+    found = run.findings
+    rows = [verdict_row(c, run.error_rate) for c in found.checks]
+    tables = (
+        (
+            "Dynamic range",
+            "Drives over which the rate stays within the stated error of the ideal neuron,"
+            " and the steps or swing of the state.",
+            found.ranges,
+        ),
+        (
+            "Rate in units of the membrane time constant",
+            "rate × tau_m is the same in every time step and at every speed-up but for the"
+            " explained causes.",
+            found.scaling,
+        ),
+        ("What quantisation lost", "Wanted and realised parameters.", found.losses),
+    )
+    return template.render(
+        verdict=run.verdict,
+        counts=Counter(r["verdict"] for r in rows),
+        confidence=run.confidence,
+        experiments=experiments,
+        figures=figures.draw(found.curves),
+        verdicts=rows,
+        explanations=_explanations(run),
+        tables=tables,
+        command=command,
+        provenance=_provenance(run),
+    )
+
+
+def _junit(run: Run) -> str:
+    rows = [(c, verdict_row(c, run.error_rate)) for c in run.findings.checks]
+    failed = sum(row["verdict"] != "agree" for _, row in rows)
+    suite = ElementTree.Element(
+        "testsuite", name="rheobase verify", tests=str(len(rows)), failures=str(failed),
+        errors="0", time=f"{run.seconds:.3f}",
+    )  # fmt: skip
+    for check, row in rows:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=f"{check.experiment}.{check.substrate}",
+            name=f"{check.stimulus} / {check.setting} / {check.observable}",
+        )  # fmt: skip
+        text = f"measured {row['measured']}, predicted {row['predicted']} {row['budget']}"
+        if row["verdict"] != "agree":
+            failure = ElementTree.SubElement(case, "failure", message=row["verdict"])
+            failure.text = f"at {row['at']}: {text} ({row['terms']})"
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def markdown(run: Run) -> str:
+    """The table of verdicts for a CI summary."""
+    lines = [f"## rheobase verify: {run.verdict}", ""]
+    names = ("experiment", "stimulus", "substrate", "observable", "measured", "predicted")
+    names += ("budget", "verdict")
+    lines += ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for check in run.findings.checks:
+        row = verdict_row(check, run.error_rate)
+        lines.append("| " + " | ".join(row[n] for n in names) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def results(run: Run) -> dict[str, Any]:
+    """Everything but the curves, as plain data."""
+    rate = run.error_rate
+    return {
+        "verdict": run.verdict,
+        "confidence": run.confidence,
+        "seconds": run.seconds,
+        "provenance": _provenance(run),
+        "checks": [
+            {
+                **{k: v for k, v in asdict(c).items() if k != "points"},
+                "verdict": c.verdict(rate),
+                "points": [
+                    {
+                        **asdict(p),
+                        "budget": p.width(rate),
+                        "p_value": p.p_value,
+                        "verdict": p.verdict(rate),
+                    }
+                    for p in c.points
+                ],
+            }
+            for c in run.findings.checks
+        ],
+        "explanations": [
+            {**asdict(e), "predicted": e.predicted, "unexplained": e.unexplained}
+            for e in run.findings.explanations
+        ],
+        "dynamic_range": [asdict(r) for r in run.findings.ranges],
+        "scaling": [asdict(r) for r in run.findings.scaling],
+        "losses": [asdict(r) for r in run.findings.losses],
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no nan or infinity: None instead."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def to_json(run: Run) -> str:
+    """`results` as JSON; what is not finite becomes null."""
+    return json.dumps(_finite(results(run)), indent=1)
+
+
+def print_table(run: Run) -> None:
+    """The table of verdicts on standard output."""
+    table = Table(title=f"rheobase verify: {run.verdict}", title_justify="left")
+    names = ("experiment", "stimulus", "substrate", "observable", "measured", "predicted")
+    for name in (*names, "budget", "verdict"):
+        table.add_column(name, overflow="fold")
+    colour = {"agree": "green", "disagree": "red", "inconclusive": "yellow"}
+    for check in run.findings.checks:
+        row = verdict_row(check, run.error_rate)
+        verdict = f"[{colour[row['verdict']]}]{row['verdict']}"
+        table.add_row(*(row[n] for n in names), row["budget"], verdict)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)
+    console.print(table)
+
+
+def require_writable(folder: Path) -> None:
+    """Fail now, not after the run, if the report cannot be written.
+
+    Raises
+    ------
+    OSError
+        Names the folder and the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"cannot write the report to {folder}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block succeeds."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write(run: Run, folder: Path, command: str) -> Path:
+    """Write the report's files into `folder`; each appears whole or not at all.
+
+    Returns
+    -------
+    Path
+        The HTML page.
+    """
+    texts = {
+        "report.html": _html(run, command),
+        "junit.xml": _junit(run),
+        "summary.md": markdown(run),
+        "results.json": to_json(run),
+    }
+    for name, text in texts.items():
+        with _whole(folder / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+    arrays = {}
+    for index, curve in enumerate(run.findings.curves):
+        place = (curve.experiment, curve.figure, curve.stimulus, curve.substrate, curve.setting)
+        name = f"{index:03d} " + " / ".join((*place, curve.kind))
+        arrays[name] = np.array([np.asarray(curve.x, float), np.asarray(curve.y, float)])
+    with _whole(folder / "results.npz") as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    return folder / "report.html"
