@@ -27,7 +27,34 @@ that hardware builds). After reset of the circuit v = r = 0 and x = seed.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerRun:
+    """What a population of integer neurons did.
+
+    Parameters
+    ----------
+    spikes : (steps, ids)
+        Two int64 arrays, sorted by step, then id; step 0 is the first row of the currents.
+    v, r : ndarray of int64, shape (neurons,)
+        State and refractory counter after the last step.
+    x : int
+        The rounding generator's state after the last step; it moves for "stochastic" only.
+    voltages : ndarray of int64, shape (steps, neurons), or None
+        The state after every step, where it was asked for.
+    """
+
+    spikes: tuple[NDArray[np.int64], NDArray[np.int64]]
+    v: NDArray[np.int64]
+    r: NDArray[np.int64]
+    x: int
+    voltages: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
@@ -114,3 +141,201 @@ class IntegerLIF:
                     f"{name} must be in {low} .. {high} (width {self.width}, leak {self.leak},"
                     f" reset {self.reset}), not {getattr(self, name)}"
                 )
+
+    def run(
+        self,
+        currents: ArrayLike,
+        v0: ArrayLike | None = None,
+        r0: ArrayLike | None = None,
+        x: int | None = None,
+        record: bool = False,
+    ) -> IntegerRun:
+        """Run a population on given integer inputs, from the state after reset or a given one.
+
+        A run cut into pieces, each begun with the `v`, `r` and `x` of the one before, gives the
+        spikes of the whole run.
+
+        Parameters
+        ----------
+        currents : array_like of int, shape (steps, neurons)
+            The inputs, each within `input_width` bits.
+        v0, r0 : array_like of int, shape (neurons,), optional
+            State and refractory counter before the first step; 0 by default.
+        x : int, optional
+            The rounding generator before the first step, 1 to 2**32 - 1; `seed` by default.
+        record : bool
+            Keep the state after every step.
+
+        Raises
+        ------
+        TypeError
+            An array that is not of integers.
+        ValueError
+            A shape that does not fit, or the first value out of range, with where it stands.
+        """
+        i = np.ascontiguousarray(_integers("currents", currents, 2))
+        bound = 1 << (self.input_width - 1)
+        if _used_bits(i) >= bound:
+            step, neuron = np.argwhere((i < -bound) | (i >= bound))[0]
+            raise ValueError(
+                f"currents must be in {-bound} .. {bound - 1} (input_width {self.input_width}),"
+                f" not {i[step, neuron]} (step {step}, neuron {neuron})"
+            )
+        steps, n = i.shape
+        v = _initial("v0", v0, n, self.v_min, self.v_max)
+        r = _initial("r0", r0, n, 0, self.refractory)
+        x = self.seed if x is None else x
+        if not 1 <= x < 1 << 32:
+            raise ValueError(f"x must be in 1 .. {2**32 - 1}, not {x}")
+        voltages = np.empty((steps if record else 0, n), np.int64)
+        spike_steps, ids, x = _run(
+            i,
+            v,
+            r,
+            np.uint32(x),
+            self.leak == "shift",
+            self.leak_bits,
+            self.leak_multiplier,
+            1 << (self.leak_bits - 1) if self.rounding == "nearest" else 0,
+            self.rounding == "stochastic",
+            self.v_min,
+            self.v_max,
+            self.threshold,
+            self.reset == "subtract",
+            self.v_reset,
+            self.refractory,
+            voltages,
+        )
+        return IntegerRun((spike_steps, ids), v, r, int(x), voltages if record else None)
+
+
+def _integers(name: str, values: ArrayLike, ndim: int) -> NDArray[Any]:
+    array = np.asarray(values)
+    if not np.issubdtype(array.dtype, np.integer) or array.dtype == np.uint64:
+        raise TypeError(f"{name} must be an array of signed integers, not of {array.dtype}")
+    if array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s), not shape {array.shape}")
+    return array
+
+
+def _initial(name: str, values: ArrayLike | None, n: int, low: int, high: int) -> NDArray[np.int64]:
+    """A checked copy of a population's state."""
+    if values is None:
+        return np.zeros(n, np.int64)
+    array = _integers(name, values, 1)
+    if array.shape != (n,):
+        raise ValueError(f"{name} must have one value per neuron, {n}, not {array.size}")
+    for neuron, value in enumerate(array):
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be in {low} .. {high}, not {value} (neuron {neuron})")
+    return array.astype(np.int64)
+
+
+@njit(cache=True)
+def _used_bits(values: NDArray[Any]) -> int:
+    """The union of all values' bits, sign aside: < 2**b if and only if all fit b bits and sign."""
+    used = 0
+    for value in values.flat:
+        used |= np.int64(value) ^ (np.int64(value) >> 63)
+    return used
+
+
+@njit(cache=True)
+def _run(
+    currents: NDArray[Any],
+    v: NDArray[np.int64],
+    r: NDArray[np.int64],
+    x: np.uint32,
+    shift: bool,
+    bits: int,
+    multiplier: int,
+    d_fixed: int,
+    stochastic: bool,
+    low: int,
+    high: int,
+    threshold: int,
+    subtract: bool,
+    v_reset: int,
+    refractory: int,
+    voltages: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], np.uint32]:
+    """All steps: the rounding numbers of a row, its update, its spikes."""
+    steps, n = currents.shape
+    d = np.full(n, d_fixed)
+    mask = np.uint32((1 << bits) - 1)
+    fired = np.zeros(n, np.bool_)
+    spike_steps, ids, total = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    for t in range(steps):
+        if stochastic:
+            for j in range(n):
+                d[j] = x & mask
+                x ^= np.uint32(x << np.uint32(13))
+                x ^= x >> np.uint32(17)
+                x ^= np.uint32(x << np.uint32(5))
+        count = _row(
+            currents[t],
+            v,
+            r,
+            fired,
+            d,
+            shift,
+            bits,
+            multiplier,
+            low,
+            high,
+            threshold,
+            subtract,
+            v_reset,
+            refractory,
+        )
+        if count > 0:
+            if total + count > ids.size:
+                spike_steps = np.concatenate((spike_steps, np.empty(total + count, np.int64)))
+                ids = np.concatenate((ids, np.empty(total + count, np.int64)))
+            spike_steps[total : total + count] = t
+            _list(fired, ids[total : total + count])
+            total += count
+        if voltages.shape[0] > 0:
+            voltages[t] = v
+    return spike_steps[:total].copy(), ids[:total].copy(), x
+
+
+@njit(cache=True)
+def _row(
+    currents: NDArray[Any],
+    v: NDArray[np.int64],
+    r: NDArray[np.int64],
+    fired: NDArray[np.bool_],
+    d: NDArray[np.int64],
+    shift: bool,
+    bits: int,
+    multiplier: int,
+    low: int,
+    high: int,
+    threshold: int,
+    subtract: bool,
+    v_reset: int,
+    refractory: int,
+) -> int:
+    """One step of all neurons; returns the number of spikes. Selects, not branches: it is SIMD."""
+    count = 0
+    for j in range(v.size):
+        u = v[j] - ((v[j] + d[j]) >> bits) if shift else (v[j] * multiplier + d[j]) >> bits
+        s = min(max(u + np.int64(currents[j]), low), high)
+        active, above = r[j] == 0, s >= threshold
+        after = s - threshold if subtract else v_reset
+        v[j] = (after if above else s) if active else v[j]
+        r[j] = (refractory if above else 0) if active else r[j] - 1
+        fired[j] = active & above
+        count += active & above
+    return count
+
+
+@njit(cache=True)
+def _list(fired: NDArray[np.bool_], ids: NDArray[np.int64]) -> None:
+    """Fill `ids` with the neurons that fired."""
+    k = 0
+    for j in range(fired.size):
+        if fired[j]:
+            ids[k] = j
+            k += 1
