@@ -1,0 +1,188 @@
+"""Run SPICE decks on ngspice: isolated processes, kept warm, with a time limit.
+
+`run` simulates one deck and returns the vectors asked for; `run_all` does many at a time. A deck is
+plain text with exactly one analysis (.op, .dc, .ac, .tran); it runs the same under `ngspice -b`.
+"""
+
+import atexit
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from . import libngspice
+
+OPTIONS = "reltol=1e-4 abstol=1e-18 vntol=1e-7 chgtol=1e-18 gmin=1e-18 method=gear"
+"""Solver options for currents of picoamperes. They belong together: the default gmin is 1 % of a
+1e-10 S leak per junction, the default abstol is the bias, the default chgtol is larger than a
+whole swing, and changing only one of the three gives garbage."""
+
+_INSTALL = (
+    "libngspice was not found; simulating a transistor netlist needs it. Install it with "
+    "'apt install libngspice0 ngspice' (Debian, Ubuntu) or 'brew install libngspice' (macOS)"
+)
+
+
+class NgspiceError(RuntimeError):
+    """ngspice is missing, refused a deck, failed, crashed, or ran out of time."""
+
+
+class Session:
+    """One process with one libngspice; use as a context manager.
+
+    Raises
+    ------
+    NgspiceError
+        The library is not installed.
+    """
+
+    def __init__(self) -> None:
+        if libngspice.find() is None:
+            raise NgspiceError(_INSTALL)
+        self._folder = Path(tempfile.mkdtemp(prefix="rheobase-ngspice-"))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", libngspice.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            start_new_session=True,  # Ctrl-C is ours to handle: `close` then ends the process
+        )
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, whatever it does, and remove its working folder."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    pass
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(
+        self,
+        deck: str,
+        vectors: Sequence[str],
+        files: Mapping[str, str] | None = None,
+        timeout: float = 60.0,
+    ) -> dict[str, np.ndarray]:
+        """Simulate `deck` and return `vectors`; see `run`. After an error the session is closed."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        for name, text in (files or {}).items():
+            (self._folder / name).write_text(text, encoding="utf-8")
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(timeout, stop)
+        timer.start()
+        try:
+            pickle.dump((deck, list(vectors)), self._process.stdin)
+            self._process.stdin.flush()
+            good, answer = pickle.load(self._process.stdout)
+            if good:
+                return dict(answer)
+            raise NgspiceError(f"ngspice failed: {answer}{self._messages()}")
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            status = self._process.wait()
+            what = (
+                f"ngspice did not finish within {timeout:g} s"
+                if late.is_set()
+                else f"ngspice died (exit status {status})"
+            )
+            raise NgspiceError(what + self._messages()) from error
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            timer.cancel()
+            timer.join()
+            if self._process.poll() is not None:
+                self.close()
+
+    def _messages(self) -> str:
+        """What ngspice last printed, ready to append to an error message."""
+        log = self._folder / libngspice.LOG
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        told = [line for line in lines if re.search("error|warning|note|small|abort|%", line, re.I)]
+        return "".join(f"\n  ngspice: {line}" for line in (told or lines)[-8:])
+
+
+_idle: dict[int, list[Session]] = {}  # by process id: a forked child must not share our pipes
+
+
+@atexit.register
+def _close_idle() -> None:
+    for session in _idle.pop(os.getpid(), []):
+        session.close()
+
+
+def run(
+    deck: str,
+    vectors: Sequence[str],
+    files: Mapping[str, str] | None = None,
+    timeout: float = 60.0,
+) -> dict[str, np.ndarray]:
+    """Simulate one deck.
+
+    Parameters
+    ----------
+    deck : str
+        A complete deck with one analysis; files that it names are looked up in `files`.
+    vectors : sequence of str
+        ngspice vector names, such as ``time``, ``m`` (a node) or ``vdd#branch`` (a current).
+    files : mapping of str to str, optional
+        Name and content of the files that the deck includes or plays.
+    timeout : float
+        Wall-clock limit in s.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Each vector, shape (points,); complex after .ac. SI units.
+
+    Raises
+    ------
+    NgspiceError
+        With ngspice's own last messages.
+    """
+    idle = _idle.setdefault(os.getpid(), [])
+    session = idle.pop() if idle else Session()
+    result = session.run(deck, vectors, files, timeout)
+    idle.append(session)
+    return result
+
+
+def run_all(
+    decks: Sequence[str],
+    vectors: Sequence[str],
+    files: Mapping[str, str] | None = None,
+    timeout: float = 60.0,
+    workers: int = 2,
+) -> list[dict[str, np.ndarray]]:
+    """Simulate several decks, `workers` at a time, and return their results in order; see `run`."""
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            return list(pool.map(lambda deck: run(deck, vectors, files, timeout), decks))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
