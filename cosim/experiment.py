@@ -3,11 +3,12 @@
 The schema is the classes below (msgspec structs); `load` names file, key and value in every error.
 """
 
+import re
 import tomllib
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -215,6 +216,40 @@ def _quantity(kind: type, value: Any) -> Any:
     return kind(parse(value, _UNIT[kind]))
 
 
+_SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "$.neuron": NeuronTable,
+    "$.reference": ReferenceTable,
+    "$.rtl": RtlTable,
+    "$.rtl.rule": RuleTable,
+    "$.spice": SpiceTable,
+    "$.check": CheckTable,
+    "$": ExperimentTable,
+}
+_KINDS = {str(table.__struct_config__.tag): table for table in get_args(StimulusTable)}
+
+
+def _convert(data: dict[str, Any]) -> ExperimentTable:
+    """Check the file against the schema; errors say what is allowed."""
+    stimuli = data.get("stimulus")
+    for index, item in enumerate(stimuli if isinstance(stimuli, list) else ()):
+        if isinstance(item, dict) and item.get("kind") not in _KINDS:
+            kinds = ", ".join(map(repr, _KINDS))
+            raise ValueError(
+                f"kind = {item.get('kind')!r} must be one of {kinds} - at `$.stimulus[{index}]`"
+            )
+    try:
+        return msgspec.convert(data, ExperimentTable, dec_hook=_quantity)
+    except msgspec.ValidationError as error:
+        unknown = re.search(r"unknown field `.*?`(?: - at `(.*)`)?", str(error))
+        if unknown is None:
+            raise
+        where = unknown[1] or "$"
+        at = re.fullmatch(r"\$\.stimulus\[(\d+)\]", where)
+        table = _KINDS[data["stimulus"][int(at[1])]["kind"]] if at else _SECTIONS[where]
+        fields = ", ".join(("kind", *table.__struct_fields__) if at else table.__struct_fields__)
+        raise ValueError(f"{error}; allowed: {fields}") from None
+
+
 def _recorded(table: RecordedTable, folder: Path) -> st.RecordedCurrent:
     import numpy as np
 
@@ -295,9 +330,7 @@ def load(path: str | Path) -> Experiment:
         raise ExperimentError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ExperimentError(f"{path}: not TOML: {error}") from None
-    table: ExperimentTable = _located(
-        str(path), lambda: msgspec.convert(data, ExperimentTable, dec_hook=_quantity)
-    )
+    table: ExperimentTable = _located(str(path), lambda: _convert(data))
     settings = {f: getattr(table.neuron, f) for f in table.neuron.__struct_fields__}
     plain = {k: v if v is None else float(v) for k, v in settings.items()}
     neuron: LIF = _located(f"{path}: [neuron]", lambda: LIF(**plain))
