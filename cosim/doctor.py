@@ -5,13 +5,14 @@ can ask it before anything is installed: ``python3 cosim/doctor.py`` prints the 
 are missing.
 """
 
+import json
 import re
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable
 from ctypes.util import find_library
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from shutil import which
@@ -186,6 +187,34 @@ def require(name: str, command: str) -> None:
         raise MissingTool(
             f"{command} needs {name} ({tool.needed_for}), which is missing. Install: {tool.install}"
         )
+
+
+def report(as_json: bool = False) -> tuple[str, bool]:
+    """What ``rheobase doctor`` prints.
+
+    Parameters
+    ----------
+    as_json : bool
+        JSON instead of a table.
+
+    Returns
+    -------
+    text : str
+        Every tool, with its version or how to install it.
+    complete : bool
+        Nothing is missing but what only extras need.
+    """
+    found = tools()
+    complete = all(tool.optional or tool.version is not None for tool in found)
+    if as_json:
+        return json.dumps([asdict(tool) for tool in found], indent=2), complete
+    rows = [(tool.name, tool.version or _absence(tool), tool.needed_for) for tool in found]
+    name, version = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return "\n".join(f"{a:{name}}  {b:{version}}  {c}" for a, b, c in rows), complete
+
+
+def _absence(tool: Tool) -> str:
+    return f"{'not installed' if tool.optional else 'MISSING'} ({tool.install})"
 
 
 def missing_system_packages() -> list[str]:
