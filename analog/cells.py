@@ -59,11 +59,13 @@ class OTA(_Cell):
 
 
 class Comparator(_Cell):
-    """OTA without feedback and a starved inverter, nodes ``v_m v_th q bias vdd``.
+    """OTA without feedback and three inverters, nodes ``v_m v_th q bias vdd``.
 
-    ``q`` falls when ``v_m`` rises above ``v_th``. The membrane drives the mirror side, whose node
-    hardly moves, so that little charge is kicked back. The gates are short on purpose: a ramp lags
-    by ``A C/g_m`` per stage, so two stages of low gain A answer faster than one of high gain.
+    ``q`` falls when ``v_m`` rises above ``v_th``. n stages of gain-bandwidth ``w`` answer a ramp of
+    slope s after about ``(V_dd/(s w**n))**(1/(n + 1))``: on slow ramps several stages of low gain are
+    faster than one of high gain, hence the short gates. The membrane drives the mirror side, whose
+    node hardly moves, so that little charge is kicked back. The inverters that wait near their trip
+    point are starved by the bias current, so that they draw no crow-bar current.
     """
 
     def __init__(self, name: str, technology: Technology, size: Size, load: Size) -> None:
@@ -71,12 +73,15 @@ class Comparator(_Cell):
         self.nmos("bias", "bias", "bias", "0", size)
         self.nmos("tail", "tail", "bias", "0", size)
         self.nmos("plus", "mirror", "v_m", "tail", size)
-        self.nmos("minus", "co", "v_th", "tail", size)
+        self.nmos("minus", "first", "v_th", "tail", size)
         self.pmos("diode", "mirror", "mirror", "vdd", load)
-        self.pmos("out", "co", "mirror", "vdd", load)
-        self.pmos("up", "q", "co", "vdd", load)
-        self.nmos("down", "q", "co", "starve", size)
-        self.nmos("starve", "starve", "bias", "0", size)
+        self.pmos("out", "first", "mirror", "vdd", load)
+        self.pmos("up1", "second", "first", "vdd", load)
+        self.nmos("starve1", "second", "bias", "0", size)
+        self.pmos("up2", "third", "second", "vdd", load)
+        self.nmos("starve2", "third", "bias", "0", size)
+        self.pmos("up3", "q", "third", "vdd", load)
+        self.nmos("down3", "q", "third", "0", size)
 
 
 class RefractoryPulse(_Cell):
