@@ -62,9 +62,9 @@ class AnalogLIF:
     v_th_reference: float
     v_reset_reference: float
     c_ref: float
-    leak_size: Size = Size(4e-6, 4e-6)
-    comparator_size: Size = Size(2e-6, 0.36e-6)
-    load_size: Size = Size(1e-6, 0.36e-6)
+    leak_size: Size = Size(2e-6, 2e-6)
+    comparator_size: Size = Size(2e-6, 0.18e-6)
+    load_size: Size = Size(1e-6, 0.18e-6)
     reset_size: Size = Size(1e-6, 0.18e-6)
     options: str = OPTIONS
 
