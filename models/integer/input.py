@@ -8,7 +8,7 @@ spikes come from: they are sums of positive terms, never one minus something.
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, exp, floor, inf, isfinite
+from math import ceil, floor, inf, isfinite
 
 import numpy as np
 from numba import njit
@@ -144,7 +144,8 @@ class IntegerInput:
                 values, p, lost_ends = _without_ends(values, p)
                 lost += lost_counts + lost_ends
         values, where = np.unique(np.clip(values, low, high), return_inverse=True)
-        return cls(values, np.bincount(where, p), lost)
+        p = np.bincount(where, p)
+        return cls(values, p, lost)
 
     def sample(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> NDArray[np.int32]:
         """Draw independent inputs, each probability met to 2**-53 (Walker 1977, alias method)."""
@@ -173,7 +174,7 @@ def _check_size(n: int) -> None:
         raise ValueError(f"the input takes {n} values, more than {MOST_VALUES}: take a larger LSB")
 
 
-def _normal_bins(z: NDArray[np.float64], h: float) -> NDArray[np.float64]:
+def _normal_bins(z: NDArray[np.floating], h: float) -> NDArray[np.float64]:
     """Probability of each bin [z, z + h] of the standard normal, to relative accuracy.
 
     Narrow bins by Gauss-Legendre quadrature of the density; bins wider than 2, of which neighbours

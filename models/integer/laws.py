@@ -8,13 +8,14 @@ swallows there is none at all: rounding to nearest leaves |v| < LSB / (2 (1 - a)
 in which the neuron is a perfect integrator.
 """
 
+from fractions import Fraction
+
 from .lif import IntegerLIF
 
 
 def decay(neuron: IntegerLIF) -> float:
     """The factor a that one step of the leak would apply to v without rounding."""
-    one = 1 << neuron.leak_bits
-    return neuron.leak_multiplier / one if neuron.leak == "multiply" else 1 - 1 / one
+    return float(_decay(neuron))
 
 
 def rounding_bias(neuron: IntegerLIF, lsb: float) -> float:
@@ -30,9 +31,10 @@ def rounding_bias(neuron: IntegerLIF, lsb: float) -> float:
     ValueError
         A neuron without leak, which has nothing to round.
     """
-    one = 1 << neuron.leak_bits
-    # mean of round(y) - y over the fractions 0, 1/one, ..., (one - 1)/one of y
-    error = {"floor": -(one - 1) / (2 * one), "nearest": 1 / (2 * one), "stochastic": 0.0}
+    parts = _decay(neuron).denominator
+    # mean of round(y) - y over the fractions 0, 1/parts, ..., (parts - 1)/parts, halves up
+    nearest = 1 / (2 * parts) if parts % 2 == 0 else 0.0
+    error = {"floor": -(parts - 1) / (2 * parts), "nearest": nearest, "stochastic": 0.0}
     sign = 1 if neuron.leak == "multiply" else -1  # the shift's rounded part is subtracted
     return sign * error[neuron.rounding] * lsb / _lost_per_step(neuron)
 
@@ -61,8 +63,12 @@ def dead_zone(neuron: IntegerLIF, lsb: float) -> tuple[float, float]:
     return (-whole, 0.0) if neuron.leak == "multiply" else (0.0, whole)
 
 
+def _decay(neuron: IntegerLIF) -> Fraction:
+    one = 1 << neuron.leak_bits
+    return Fraction(neuron.leak_multiplier if neuron.leak == "multiply" else one - 1, one)
+
+
 def _lost_per_step(neuron: IntegerLIF) -> float:
-    a = decay(neuron)
-    if a == 1:
+    if _decay(neuron) == 1:
         raise ValueError(f"leak_multiplier = {neuron.leak_multiplier} is no leak: nothing to round")
-    return 1 - a
+    return float(1 - _decay(neuron))

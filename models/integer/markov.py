@@ -26,6 +26,7 @@ from .input import IntegerInput
 from .lif import IntegerLIF
 
 MOST_STATES = 1 << 26
+MOST_TRANSITIONS = 1 << 28
 MOST_ELEMENTS = 1 << 27  # of the banded matrix: 1 GiB
 
 
@@ -38,7 +39,8 @@ class Chain:
     mean_isi : float
         In steps, refractory ones included; inf if the neuron can be caught where it never spikes.
     variance, third, fourth : float
-        Central moments of the ISI in steps**2, **3, **4; nan where `mean_isi` is inf.
+        Central moments of the ISI in steps**2, **3, **4; nan where `mean_isi` is inf. They lose
+        accuracy where the square of the machine epsilon times `mean_isi` is not small (1e20 steps).
     error : float
         Bound on the relative error of `mean_isi`: the probability that the input left out
         (`lost_mass`) times the longest mean time to a spike, and rounding. Where the rate is 0
@@ -93,7 +95,7 @@ def solve(neuron: IntegerLIF, source: IntegerInput) -> Chain:
     k = matrix.start
     mean = t[k] + neuron.refractory
     error = source.lost_mass * t.max() + t.size * np.finfo(float).eps
-    return Chain(float(mean), *(float(m[k]) for m in (variance, third, fourth)), float(error))
+    return Chain(float(mean), float(variance[k]), float(third[k]), float(fourth[k]), float(error))
 
 
 def isi_pmf(
@@ -110,15 +112,13 @@ def isi_pmf(
     """
     _check(neuron, source)
     first, last = _interval(neuron, source)
-    targets = [
-        (u - first, p) for u, p in _leak(neuron, np.arange(first, last + 1, dtype=np.int64))
-    ]
+    targets = [(u - first, p) for u, p in _leak(neuron, np.arange(first, last + 1, dtype=np.int64))]
     lowest = min(int(u[0]) for u, _ in targets)
     size = max(int(u[-1]) for u, _ in targets) - lowest + 1
     smallest = int(source.values[0])
     kernel = np.zeros(int(source.values[-1]) - smallest + 1)
     kernel[source.values - smallest] = source.probabilities
-    state = np.zeros(last - first + 1)
+    state: NDArray[np.float64] = np.zeros(last - first + 1)
     state[neuron.v_reset - first] = 1.0
     landing = np.arange(size + kernel.size - 1) + lowest + smallest
     spikes = landing >= neuron.threshold - first
@@ -130,7 +130,7 @@ def isi_pmf(
             leaked += np.bincount(u - lowest, state * p, size)
         landed = np.convolve(leaked, kernel)
         pmf[n] = landed[spikes].sum()
-        state = np.bincount(landing, np.where(spikes, 0.0, landed), state.size)
+        state = np.bincount(landing, landed * ~spikes, state.size)
     return pmf, float(state.sum())
 
 
@@ -203,7 +203,7 @@ def _leak(
 
 
 def _interval(neuron: IntegerLIF, source: IntegerInput) -> tuple[int, int]:
-    """Bounds of the states that can be reached: the leak is monotonous, so bounds step to bounds."""
+    """Bounds of the reachable states: the leak is monotonous, so that bounds step to bounds."""
     first, last = _bounds(
         neuron.v_reset,
         int(source.values[0]),
@@ -217,7 +217,8 @@ def _interval(neuron: IntegerLIF, source: IntegerInput) -> tuple[int, int]:
     )
     if last - first >= MOST_STATES:
         raise ValueError(
-            f"the neuron reaches {last - first + 1} states, more than {MOST_STATES}: take fewer bits"
+            f"the neuron reaches {last - first + 1} states, more than {MOST_STATES}:"
+            f" take fewer bits"
         )
     return first, last
 
@@ -231,6 +232,11 @@ def _smallest_and_largest_d(neuron: IntegerLIF) -> tuple[int, int]:
 
 def _matrix(neuron: IntegerLIF, source: IntegerInput) -> _Matrix:
     first, last = _interval(neuron, source)
+    if (last - first + 1) * source.values.size > MOST_TRANSITIONS:
+        raise ValueError(
+            f"{last - first + 1} states and {source.values.size} input values make too large a"
+            f" matrix: take fewer bits, or follow the distribution with isi_pmf"
+        )
     targets = _leak(neuron, np.arange(first, last + 1, dtype=np.int64))
     u = np.array([u - first for u, _ in targets])
     p = np.array([p for _, p in targets])
