@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Deliver a core as Verilog: the source, its memory file, a FuseSoC description and a manifest.
 
 The output is the same, byte for byte, for the same parameters and package versions: Yosys is the
@@ -64,8 +65,8 @@ def convert(core: Component) -> str:
         f"{read_core(core)}proc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n"
     )
     return re.sub(
-        r"^(  reg \[\d+:0\] (\w+) \[\d+:0\];\n)",
-        rf'\1  initial $readmemh("{MEMORY_FILE}", \2);' + "\n",
+        r"^(  reg \[\d+:0\] (\w+) \[(\d+):0\];\n)",
+        rf'\1  initial $readmemh("{MEMORY_FILE}", \2, 0, \3);' + "\n",
         text,
         flags=re.MULTILINE,
     )

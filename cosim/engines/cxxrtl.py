@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Run a core as compiled C++: Amaranth, Yosys' CXXRTL, g++, ctypes. Bit-exact and fast.
 
 `CxxrtlCore` compiles rheobase's own core, or judges any Verilog file with the same ports. The

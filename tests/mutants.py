@@ -1,0 +1,100 @@
+"""Faulty cores: each has one of the faults that the comparisons exist to catch.
+
+``MUTANTS[name](neuron, n)`` is a core with the ports of ``LIFCore(neuron, n)`` and one fault. Run
+it with ``CxxrtlCore(neuron, n, core=...)``, or as Verilog from `write_verilog`. Judged as `neuron`,
+it must fail, if the neuron and its input exercise the fault: a wrapping sum shows only where the
+sum saturates, a lost event only under back-pressure, a wrong threshold only where a sum equals it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from amaranth.hdl import Const, Module, Signal, Value, signed
+
+from rheobase.hdl import verilog
+from rheobase.hdl.core import LIFCore
+from rheobase.hdl.neurons.lif import Fields, LIFDatapath
+from rheobase.models.integer.lif import IntegerLIF
+
+
+class StrictThreshold(LIFDatapath):
+    def reached(self, s: Value) -> Value:
+        return s > self.neuron.threshold
+
+
+class WrappingSum(LIFDatapath):
+    def integrate(self, m: Module, f: Fields) -> Fields:
+        s = Signal(signed(self.neuron.width))
+        m.d.comb += s.eq(f["u"] + f["i"])
+        with m.If(f["r"] != 0):
+            m.d.comb += s.eq(f["v"])
+        return {"s": s, "r": f["r"]}
+
+
+class ResetOneHigh(LIFDatapath):
+    def fire(self, m: Module, f: Fields) -> Fields:
+        result = super().fire(m, f)
+        v = Signal(signed(self.neuron.width))
+        m.d.comb += v.eq(result["v"] + result["spike"])
+        return result | {"v": v}
+
+
+class RefractoryOneOff(LIFDatapath):
+    """One skipped update too few; without refractoriness, one too many."""
+
+    def fire(self, m: Module, f: Fields) -> Fields:
+        result = super().fire(m, f)
+        r = Signal.like(result["r"])
+        m.d.comb += r.eq(result["r"] - result["spike"])
+        return result | {"r": r}
+
+
+class DeafCore(LIFCore):
+    """Goes on while an event waits, and so overwrites it."""
+
+    def advance(self) -> Value:
+        return Const(1)
+
+
+def _with_datapath(datapath: type[LIFDatapath]) -> Callable[[IntegerLIF, int], LIFCore]:
+    def mutant(neuron: IntegerLIF, n: int) -> LIFCore:
+        core = LIFCore(neuron, n)
+        core.datapath = datapath(neuron)
+        return core
+
+    return mutant
+
+
+def _leak_one_off(neuron: IntegerLIF, n: int) -> LIFCore:
+    if neuron.leak == "shift":
+        bits = neuron.leak_bits
+        return LIFCore(replace(neuron, leak_bits=bits + 1 if bits < 24 else bits - 1), n)
+    factor = neuron.leak_multiplier
+    return LIFCore(replace(neuron, leak_multiplier=factor - 1 if factor else 1), n)
+
+
+def _wrong_rounding(neuron: IntegerLIF, n: int) -> LIFCore:
+    """Floor for nearest and for stochastic, nearest for floor."""
+    return LIFCore(
+        replace(neuron, rounding="nearest" if neuron.rounding == "floor" else "floor"), n
+    )
+
+
+MUTANTS: dict[str, Callable[[IntegerLIF, int], LIFCore]] = {
+    "threshold: > for >=": _with_datapath(StrictThreshold),
+    "sum: wraps": _with_datapath(WrappingSum),
+    "reset: one LSB high": _with_datapath(ResetOneHigh),
+    "refractory: one off": _with_datapath(RefractoryOneOff),
+    "leak: constant one off": _leak_one_off,
+    "rounding: another": _wrong_rounding,
+    "events: lost under back-pressure": DeafCore,
+}
+
+
+def write_verilog(core: LIFCore, folder: Path) -> Path:
+    """The mutant as a Verilog file, with the memory file that it reads."""
+    (folder / verilog.MEMORY_FILE).write_text("0\n" * core.n)
+    path = folder / f"{verilog.TOP}.v"
+    path.write_text(verilog.convert(core))
+    return path
