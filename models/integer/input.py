@@ -144,8 +144,7 @@ class IntegerInput:
                 values, p, lost_ends = _without_ends(values, p)
                 lost += lost_counts + lost_ends
         values, where = np.unique(np.clip(values, low, high), return_inverse=True)
-        p = np.bincount(where, p)
-        return cls(values, p, lost)
+        return cls(values, np.bincount(where, p).astype(float), lost)
 
     def sample(self, rng: np.random.Generator, shape: int | tuple[int, ...]) -> NDArray[np.int32]:
         """Draw independent inputs, each probability met to 2**-53 (Walker 1977, alias method)."""

@@ -184,15 +184,15 @@ class IntegerLIF:
         steps, n = i.shape
         v = _initial("v0", v0, n, self.v_min, self.v_max)
         r = _initial("r0", r0, n, 0, self.refractory)
-        x = self.seed if x is None else x
-        if not 1 <= x < 1 << 32:
-            raise ValueError(f"x must be in 1 .. {2**32 - 1}, not {x}")
+        x0 = self.seed if x is None else x
+        if not 1 <= x0 < 1 << 32:
+            raise ValueError(f"x must be in 1 .. {2**32 - 1}, not {x0}")
         voltages = np.empty((steps if record else 0, n), np.int64)
-        spike_steps, ids, x = _run(
+        spike_steps, ids, x_end = _run(
             i,
             v,
             r,
-            np.uint32(x),
+            np.uint32(x0),
             self.leak == "shift",
             self.leak_bits,
             self.leak_multiplier,
@@ -206,7 +206,7 @@ class IntegerLIF:
             self.refractory,
             voltages,
         )
-        return IntegerRun((spike_steps, ids), v, r, int(x), voltages if record else None)
+        return IntegerRun((spike_steps, ids), v, r, int(x_end), voltages if record else None)
 
 
 def _integers(name: str, values: ArrayLike, ndim: int) -> NDArray[Any]:
@@ -234,10 +234,10 @@ def _initial(name: str, values: ArrayLike | None, n: int, low: int, high: int) -
 @njit(cache=True)
 def _used_bits(values: NDArray[Any]) -> int:
     """The union of all values' bits, sign aside: < 2**b if and only if all fit b bits and sign."""
-    used = 0
+    used = np.int64(0)
     for value in values.flat:
         used |= np.int64(value) ^ (np.int64(value) >> 63)
-    return used
+    return int(used)
 
 
 @njit(cache=True)

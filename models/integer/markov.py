@@ -118,7 +118,7 @@ def isi_pmf(
     smallest = int(source.values[0])
     kernel = np.zeros(int(source.values[-1]) - smallest + 1)
     kernel[source.values - smallest] = source.probabilities
-    state: NDArray[np.float64] = np.zeros(last - first + 1)
+    state = np.zeros(last - first + 1)
     state[neuron.v_reset - first] = 1.0
     landing = np.arange(size + kernel.size - 1) + lowest + smallest
     spikes = landing >= neuron.threshold - first
@@ -130,7 +130,7 @@ def isi_pmf(
             leaked += np.bincount(u - lowest, state * p, size)
         landed = np.convolve(leaked, kernel)
         pmf[n] = landed[spikes].sum()
-        state = np.bincount(landing, landed * ~spikes, state.size)
+        state = np.bincount(landing, landed * ~spikes, state.size).astype(float)
     return pmf, float(state.sum())
 
 
