@@ -10,8 +10,8 @@ from PySpice.Spice.Netlist import Circuit
 from . import ngspice
 from .lif import AnalogLIF, deck
 
-PRECISE = ngspice.OPTIONS.replace("reltol=1e-4", "reltol=1e-6")
-"""For static measurements, whose differences must resolve 1e-4 of a bias current."""
+STATIC = 1e-6
+"""reltol of static measurements: their differences must resolve 1e-4 of a bias current."""
 
 
 def crossing(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
@@ -22,14 +22,15 @@ def crossing(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
 
 
 def simulate(
-    lif: AnalogLIF, circuit: Circuit, bench: str, vectors: list[str]
+    lif: AnalogLIF, circuit: Circuit, bench: str, vectors: list[str], reltol: float = 1e-4
 ) -> dict[str, np.ndarray]:
-    """Run one bench on (a part of) the neuron with precise options."""
+    """Run one bench on (a part of) the neuron; static measurements ask for a smaller `reltol`."""
     card = {lif.technology.model_file.name: lif.technology.model_file.read_text()}
-    return ngspice.run(deck(lif.technology, circuit, bench, PRECISE), vectors, card)
+    options = lif.options.replace("reltol=0.0001", f"reltol={reltol:g}")
+    return ngspice.run(deck(lif.technology, circuit, bench, options), vectors, card)
 
 
-def _without(lif: AnalogLIF, *names: str) -> Circuit:
+def without(lif: AnalogLIF, *names: str) -> Circuit:
     """The neuron's circuit without the named elements."""
     circuit = lif.circuit()
     for name in names:
@@ -44,10 +45,10 @@ def leak(lif: AnalogLIF, step: float = 0.5e-3) -> tuple[float, float]:
     U_T)**4``, below 1e-7.
     """
     rest = lif.voltage(lif.neuron.v_rest)
-    circuit = _without(lif, "Xcomparator", "Xrefractory", "Xreset", "Cm")
+    circuit = without(lif, "Xcomparator", "Xrefractory", "Xreset", "Cm")
     low, high = rest - 40 * step, rest + 40 * step
     bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) i(Vm)"
-    result = simulate(lif, circuit, bench, ["m", "vm#branch"])
+    result = simulate(lif, circuit, bench, ["m", "vm#branch"], STATIC)
     v, i = result["m"], result["vm#branch"]  # the branch current flows out of the membrane
     k = int(np.argmin(abs(v - rest)))
     slope = float((8 * (i[k - 1] - i[k + 1]) - (i[k - 2] - i[k + 2])) / (12 * step))
@@ -63,7 +64,7 @@ def parasitic_capacitance(lif: AnalogLIF) -> float:
     rest = lif.voltage(lif.neuron.v_rest)
     frequency = 1 / (2 * np.pi * lif.tau_m)
     bench = f"Vm m 0 {rest!r} ac 1\n.ac lin 1 {frequency!r} {frequency!r}\n.save i(Vm)"
-    admittance = -simulate(lif, _without(lif, "Cm"), bench, ["vm#branch"])["vm#branch"][0]
+    admittance = -simulate(lif, without(lif, "Cm"), bench, ["vm#branch"], STATIC)["vm#branch"][0]
     return float(admittance.imag / (2 * np.pi * frequency))
 
 
@@ -72,12 +73,12 @@ def trip(lif: AnalogLIF, span: float = 10e-3, resolution: float = 1e-6) -> float
 
     Found by nested sweeps to `resolution`, in V, from within `span` of the reference.
     """
-    circuit = _without(lif, "Xleak", "Xreset", "Cm")
+    circuit = without(lif, "Xleak", "Xreset", "Cm")
     low, high = lif.v_th_reference - span, lif.v_th_reference + span
     while True:
         step = (high - low) / 40
         bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) v(spike)"
-        result = simulate(lif, circuit, bench, ["m", "spike"])
+        result = simulate(lif, circuit, bench, ["m", "spike"], STATIC)
         found = np.flatnonzero(result["spike"] >= lif.technology.supply / 2)
         if not found.size or not found[0]:
             raise ValueError(
@@ -89,27 +90,53 @@ def trip(lif: AnalogLIF, span: float = 10e-3, resolution: float = 1e-6) -> float
             return (low + high) / 2
 
 
+def one_spike(
+    lif: AnalogLIF,
+    circuit: Circuit,
+    v_trip: float,
+    slope: float,
+    before: float,
+    after: float,
+    t_stop: float,
+    coarseness: int = 1,
+) -> dict[str, np.ndarray]:
+    """Time (s), ``m`` and ``spike`` (V) from just below `v_trip` through one spike and beyond it.
+
+    The current into the membrane is `before` (A), which gives `slope` (V/s) at the trip, up to half
+    the designed dead time after the crossing, and `after` from then on; `t_stop` (s) counts from
+    the crossing. `coarseness` 2 doubles
+    the time step and takes a ten times larger reltol.
+    """
+    start = min(0.5 * slope * lif.t_dead, 5e-3)  # V below the trip
+    lead = start / slope
+    change, step = lead + 0.5 * lif.t_dead, coarseness * lif.t_dead / 100
+    bench = (
+        f"Im 0 m pwl(0 {before!r} {change!r} {before!r} {change + step / 10!r} {after!r})\n"
+        f".ic v(m)={v_trip - start!r}\n"
+        f".tran {step!r} {t_stop + lead!r} 0 {step!r}\n.save v(m) v(spike)"
+    )
+    reltol = 1e-5 * 10 ** (coarseness - 1)
+    return simulate(lif, circuit, bench, ["time", "m", "spike"], reltol)
+
+
 def cycle(lif: AnalogLIF, v_trip: float, slope: float) -> tuple[float, float]:
     """Dead time (s) and voltage after release (V) of one spike of the cells without the leak.
 
-    The membrane ramps through `v_trip` at `slope` (V/s) on a constant current, which ends as soon
-    as the spike is under way; after release it therefore stays where the reset has left it.
+    The membrane ramps through `v_trip` at `slope` (V/s) on a constant current. In a first run the
+    current ends during the spike: the membrane stays where the reset has left it. In a second run
+    it goes on: the ramp after the spike, drawn back to that voltage, gives the instant of release,
+    which is a little before the switch's gate is low.
     """
-    circuit = _without(lif, "Xleak")
-    before = 3e-3 / slope
-    end = before + 3 * lif.t_dead
-    step = lif.t_dead / 200
+    circuit = without(lif, "Xleak")
     drive = slope * (lif.c_m + parasitic_capacitance(lif))
-    bench = (
-        f"Im 0 m pwl(0 {drive!r} {before + 0.5 * lif.t_dead!r} {drive!r} "
-        f"{before + 0.5 * lif.t_dead + step!r} 0)\n"
-        f".ic v(m)={v_trip - 3e-3!r}\n.tran {step!r} {end!r} 0 {step!r}\n.save v(m) v(spike)"
-    )
-    result = simulate(lif, circuit, bench, ["time", "m", "spike"])
-    t, v, spike = result["time"], result["m"], result["spike"]
     half = lif.technology.supply / 2
-    release = crossing(t, -spike, -half)
-    if not release.size:
+    still, moving = (
+        one_spike(lif, circuit, v_trip, slope, drive, after, 3 * lif.t_dead) for after in (0.0, drive)
+    )
+    t, v = moving["time"], moving["m"]
+    released = crossing(t, -moving["spike"], -half)
+    if not released.size:
         raise ValueError(f"no spike of about t_dead = {lif.t_dead:.3g} s from the pulse cell")
-    dead = float(release[0] - crossing(t, v, v_trip)[0])
-    return dead, float(v[t > release[0] + 0.5 * lif.t_dead][0])
+    reset = float(still["m"][-1])
+    release = float(t[-1] - (v[-1] - reset) / slope)
+    return release - float(crossing(t, v, v_trip)[0]), reset

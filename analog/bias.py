@@ -8,7 +8,7 @@ capacitance that the cells add, the comparator's trip point, the reset's charge 
 from dataclasses import replace
 
 from ..models.neuron import LIF
-from . import benches
+from . import benches, ngspice
 from .lif import AnalogLIF
 from .technology import Technology, generic180
 
@@ -76,6 +76,7 @@ def design(
         v_th_reference=0.0,
         v_reset_reference=0.0,
         c_ref=c_ref,
+        options=ngspice.options(abstol=1e-18 * max(speed_up, 1.0)),
     )
     rest, threshold, reset = (lif.voltage(v) for v in (neuron.v_rest, neuron.v_th, neuron.v_reset))
     lif = replace(

@@ -14,7 +14,6 @@ from PySpice.Spice.Netlist import Circuit
 
 from ..models.neuron import LIF
 from .cells import OTA, Comparator, RefractoryPulse, ResetSwitch, Size
-from .ngspice import OPTIONS
 from .technology import Technology
 
 
@@ -42,10 +41,10 @@ class AnalogLIF:
         Reference voltages in V, corrected for the offsets of the cells that use them.
     c_ref : float
         Capacitor of the refractory pulse in F.
+    options : str
+        Solver options that the netlist carries; see `rheobase.analog.ngspice.options`.
     leak_size, comparator_size, load_size, reset_size : Size
         Gates of the OTA, of the comparator's nMOS and pMOS, and of the reset switch.
-    options : str
-        Solver options that the netlist carries.
     """
 
     neuron: LIF
@@ -62,11 +61,11 @@ class AnalogLIF:
     v_th_reference: float
     v_reset_reference: float
     c_ref: float
+    options: str
     leak_size: Size = Size(2e-6, 2e-6)
     comparator_size: Size = Size(2e-6, 0.18e-6)
     load_size: Size = Size(1e-6, 0.18e-6)
     reset_size: Size = Size(1e-6, 0.18e-6)
-    options: str = OPTIONS
 
     @property
     def tau_m(self) -> float:
@@ -111,7 +110,7 @@ class AnalogLIF:
         return deck(self.technology, self.circuit(), bench, self.options)
 
 
-def deck(technology: Technology, circuit: Circuit, bench: str, options: str = OPTIONS) -> str:
+def deck(technology: Technology, circuit: Circuit, bench: str, options: str) -> str:
     """A complete SPICE deck; it includes the model card by its bare file name."""
     title, _, body = str(circuit).partition("\n")
     return "\n".join(

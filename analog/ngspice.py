@@ -21,10 +21,18 @@ import numpy as np
 
 from . import libngspice
 
-OPTIONS = "reltol=1e-4 abstol=1e-18 vntol=1e-7 chgtol=1e-18 gmin=1e-18 method=gear"
-"""Solver options for currents of picoamperes. They belong together: the default gmin is 1 % of a
-1e-10 S leak per junction, the default abstol is the bias, the default chgtol is larger than a
-whole swing, and changing only one of the three gives garbage."""
+def options(abstol: float = 1e-18, reltol: float = 1e-4) -> str:
+    """Solver options for subthreshold currents; `abstol` (A) is about 1e-7 of the smallest bias.
+
+    They belong together. ngspice's default gmin of 1e-12 S is 1 % of a 1e-10 S leak per junction,
+    its default abstol of 1 pA is the bias itself and its default chgtol of 1e-14 C is more than a
+    whole membrane swing; changing only one of the three gives garbage. An abstol far below 1e-7 of
+    the bias only makes the solver fail on rounding errors at fast edges.
+    """
+    return (
+        f"reltol={reltol:g} abstol={abstol:g} vntol=1e-7 chgtol=1e-18 gmin=1e-18 method=gear"
+    )
+
 
 _INSTALL = (
     "libngspice was not found; simulating a transistor netlist needs it. Install it with "

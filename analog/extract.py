@@ -1,0 +1,274 @@
+"""Measure a neuron circuit: from its netlist to the parameters that theory needs.
+
+Small-signal AC gives ``g_m = Re Y`` and ``C = Im Y/omega``, a DC sweep with the threshold lifted out
+of reach the leak current ``i_leak(v)``, a DC sweep of the live neuron its static trip point,
+voltage ramps the comparator's delay at any slope, and single spikes the voltage after reset and
+the instant of release. Every measurement is done twice, the second time with a ten times larger
+reltol and doubled steps; the difference bounds the numerical error.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from . import benches
+from .benches import crossing
+from .lif import AnalogLIF
+
+_SLOPES = np.geomspace(0.1, 300.0, 8)  # of threshold slopes, in swings per tau_m
+_DRIVES = (1.5, 6.0)  # in rheobases: the dead time is taken from spikes at both
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value and the bound of its numerical error, in the same unit."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Extracted:
+    """What a neuron circuit is, in the chip's own units.
+
+    Parameters
+    ----------
+    tau_m, g_m, c_m : Measured
+        At rest: ``c_m/g_m`` in s, leak conductance in S; the capacitance in F is the mean between
+        reset and trip.
+    c_m_range : tuple of float
+        Smallest and largest capacitance met between reset and trip, in F.
+    v_rest, v_trip, v_reset : Measured
+        Zero of the leak, static trip point, voltage from which the membrane starts after release
+        (charge injection included), in V.
+    t_hold : Measured
+        From the spike's rising edge to the release of the membrane, in s; `error` includes its
+        variation with the drive.
+    charge_injection : Measured
+        What the opening switch puts on the membrane, in C.
+    v, i_leak : ndarray, shape (points,)
+        Current into the membrane (A) at membrane voltages v (V, ascending).
+    i_leak_error : float
+        Bound of the numerical error of `i_leak`, in A.
+    slopes, delays, delay_errors : ndarray, shape (slopes,)
+        Time (s) from the crossing of the static trip point at a slope (V/s) to the spike's edge.
+    linear_range : tuple of float
+        Voltages between which ``i_leak`` is within 10 % of ``g_m (v_rest - v)``.
+    swing : tuple of float
+        Voltages between which the supply leaves the leak intact: within 1.5 times its bias current.
+    """
+
+    tau_m: Measured
+    g_m: Measured
+    c_m: Measured
+    c_m_range: tuple[float, float]
+    v_rest: Measured
+    v_trip: Measured
+    v_reset: Measured
+    t_hold: Measured
+    charge_injection: Measured
+    v: np.ndarray
+    i_leak: np.ndarray
+    i_leak_error: float
+    slopes: np.ndarray
+    delays: np.ndarray
+    delay_errors: np.ndarray
+    linear_range: tuple[float, float]
+    swing: tuple[float, float]
+
+    def leak(self, v: float) -> float:
+        """Current into the membrane in A at `v` in V."""
+        return float(PchipInterpolator(self.v, self.i_leak, extrapolate=False)(v))
+
+    def rheobase(self) -> float:
+        """Smallest constant current in A that reaches the static trip point."""
+        return -min(self.leak(v) for v in np.linspace(self.v_reset.value, self.v_trip.value, 101))
+
+    def delay(self, slope: float) -> float:
+        """Comparator delay in s at `slope` in V/s (> 0), log-interpolated; constant outside."""
+        return float(np.exp(np.interp(np.log(slope), np.log(self.slopes), np.log(self.delays))))
+
+    def dead_time(self, current: float) -> Measured:
+        """Trip crossing to release in s, at a constant `current` in A above the rheobase."""
+        slope = max((current + self.leak(self.v_trip.value)) / self.c_m.value, self.slopes[0])
+        error = float(np.interp(np.log(slope), np.log(self.slopes), self.delay_errors))
+        return Measured(
+            self.delay(slope) + self.t_hold.value, error + self.t_hold.error
+        )
+
+
+def extract(lif: AnalogLIF) -> Extracted:
+    """Measure the whole netlist of `lif`.
+
+    Raises
+    ------
+    ValueError
+        The circuit does not behave as a neuron (no trip point, no spike, no release).
+    NgspiceError
+        A simulation failed.
+    """
+    fine, coarse = _measure(lif, 1), _measure(lif, 2)
+
+    def both(name: str, extra: float = 0.0) -> Measured:
+        value = float(fine[name])
+        return Measured(value, abs(value - float(coarse[name])) + extra)
+
+    v, i_leak = fine["v"], fine["i_leak"]
+    table_error = np.max(np.abs(PchipInterpolator(coarse["v"], coarse["i_leak"])(v) - i_leak))
+    g_m, v_rest = both("g_m"), both("v_rest")
+    ratio = i_leak / (g_m.value * (v_rest.value - v))
+    return Extracted(
+        tau_m=both("tau_m"),
+        g_m=g_m,
+        c_m=both("c_m"),
+        c_m_range=(float(np.min(fine["c"])), float(np.max(fine["c"]))),
+        v_rest=v_rest,
+        v_trip=both("v_trip"),
+        v_reset=both("v_reset"),
+        t_hold=both("t_hold", float(fine["t_hold_spread"])),
+        charge_injection=both("charge_injection"),
+        v=v,
+        i_leak=i_leak,
+        i_leak_error=float(table_error),
+        slopes=fine["slopes"],
+        delays=fine["delays"],
+        delay_errors=np.abs(fine["delays"] - coarse["delays"]),
+        linear_range=_around(v, np.abs(ratio - 1) < 0.1, v_rest.value),
+        swing=_around(fine["v_supply"], np.abs(fine["i_supply"]) < 1.5 * lif.i_leak, v_rest.value),
+    )
+
+
+def _around(v: np.ndarray, good: np.ndarray, centre: float) -> tuple[float, float]:
+    """Ends of the run of good points around `centre`; the two points next to it count as good."""
+    k = int(np.searchsorted(v, centre))
+    low, high = k - 1, k
+    while low > 0 and good[low - 1]:
+        low -= 1
+    while high < len(v) - 1 and good[high + 1]:
+        high += 1
+    return float(v[low]), float(v[high])
+
+
+def _measure(lif: AnalogLIF, coarseness: int) -> dict[str, np.ndarray]:
+    """All measurements once, with steps times `coarseness` and reltol times ten per doubling."""
+    static = benches.STATIC * 10 ** (coarseness - 1)
+    found: dict[str, np.ndarray] = {}
+    rest, reset = lif.voltage(lif.neuron.v_rest), lif.voltage(lif.neuron.v_reset)
+    threshold = lif.voltage(lif.neuron.v_th)
+
+    lifted = replace(lif, v_th_reference=lif.technology.supply)
+    low, high = min(rest, reset) - 60e-3, threshold + 25e-3
+    found["v"], found["i_leak"] = _leak(lifted, low, high, coarseness * 0.25e-3, static)
+    found["v_supply"], found["i_supply"] = _leak(lifted, 0.0, lif.technology.supply, 10e-3, static)
+    leak = PchipInterpolator(found["v"], found["i_leak"])
+    found["v_rest"] = crossing(found["v"], -found["i_leak"], 0.0)[0]
+    found["v_trip"] = np.asarray(_trip(lif, static, coarseness))
+    v_rest, v_trip = float(found["v_rest"]), float(found["v_trip"])
+
+    at_rest = _admittance(lif, v_rest, static)
+    nodes, weights = np.polynomial.legendre.leggauss(3)
+    middle, half = (reset + v_trip) / 2, (v_trip - reset) / 2
+    found["c"] = np.array([_admittance(lif, middle + half * x, static)[1] for x in nodes])
+    found["g_m"], found["c_m"] = np.asarray(at_rest[0]), np.sum(found["c"] * weights) / 2
+    found["tau_m"] = np.asarray(at_rest[1] / at_rest[0])
+
+    found["slopes"] = _SLOPES * (v_trip - reset) / lif.tau_m
+    found["delays"] = np.array([_delay(lif, v_trip, s, coarseness) for s in found["slopes"].tolist()])
+
+    spikes = [
+        _spike(lif, v_trip, -f * float(leak(v_trip)), leak, float(found["c_m"]), coarseness)
+        for f in _DRIVES
+    ]
+    holds, resets, steps = (np.array(column) for column in zip(*spikes, strict=True))
+    found["t_hold"], found["t_hold_spread"] = holds.mean(), np.ptp(holds) / 2
+    found["v_reset"] = resets.mean()
+    found["charge_injection"] = steps.mean() * found["c_m"]
+    return found
+
+
+def _leak(
+    lifted: AnalogLIF, low: float, high: float, step: float, reltol: float
+) -> tuple[np.ndarray, np.ndarray]:
+    bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) i(Vm)"
+    result = benches.simulate(lifted, lifted.circuit(), bench, ["m", "vm#branch"], reltol)
+    return result["m"], result["vm#branch"]
+
+
+def _admittance(lif: AnalogLIF, v: float, reltol: float) -> tuple[float, float]:
+    """Conductance (S) and capacitance (F) of the membrane held at `v`, at ``1/(2 pi tau_m)``."""
+    frequency = 1 / (2 * np.pi * lif.tau_m)
+    bench = f"Vm m 0 {float(v)!r} ac 1\n.ac lin 1 {frequency!r} {frequency!r}\n.save i(Vm)"
+    result = benches.simulate(lif, lif.circuit(), bench, ["vm#branch"], reltol)
+    admittance = -result["vm#branch"][0]
+    return float(admittance.real), float(admittance.imag / (2 * np.pi * frequency))
+
+
+def _trip(lif: AnalogLIF, reltol: float, coarseness: int) -> float:
+    """Static trip point of the live neuron (V): two DC sweeps, 0.5 mV and then 5 uV apart."""
+    low, high = lif.v_th_reference - 10e-3, lif.v_th_reference + 10e-3
+    for step in (0.5e-3, 5e-6 * coarseness):
+        bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) v(spike)"
+        result = benches.simulate(lif, lif.circuit(), bench, ["m", "spike"], reltol)
+        found = crossing(result["m"], result["spike"], lif.technology.supply / 2)
+        if not found.size:
+            raise ValueError(f"no trip point between {low:.4f} and {high:.4f} V")
+        low, high = float(found[0]) - step, float(found[0]) + step
+    return float(found[0])
+
+
+def _delay(lif: AnalogLIF, v_trip: float, slope: float, coarseness: int) -> float:
+    """Time from the crossing of `v_trip` by an ideal ramp to the spike's edge, without reset."""
+    low, high = v_trip - 4e-3, v_trip + 6e-3 + 0.1 * lif.t_dead * slope
+    end = (high - low) / slope
+    step = coarseness * end / 400
+    bench = (
+        f"Vdrive drive 0 pwl(0 {low!r} {end!r} {high!r})\nGdrive 0 m drive m 1m\n"
+        f".tran {step!r} {end!r} 0 {step!r}\n.save v(m) v(spike)"
+    )
+    circuit = benches.without(lif, "Xreset")
+    reltol = 1e-5 * 10 ** (coarseness - 1)
+    result = benches.simulate(lif, circuit, bench, ["time", "m", "spike"], reltol)
+    t = result["time"]
+    edge = crossing(t, result["spike"], lif.technology.supply / 2)
+    if not edge.size:
+        raise ValueError(f"the comparator does not answer a ramp of {slope:.3g} V/s")
+    return float(edge[0] - crossing(t, result["m"], v_trip)[0])
+
+
+def _spike(
+    lif: AnalogLIF,
+    v_trip: float,
+    drive: float,
+    leak: PchipInterpolator,
+    c_m: float,
+    coarseness: int,
+) -> tuple[float, float, float]:
+    """Spike edge to release (s), voltage after release (V), step at release (V), at one drive (A).
+
+    As in `benches.cycle`: after the first spike the current balances the leak at reset, so that the
+    membrane stays where it is; after the second it goes on, and the membrane's path is followed
+    back to that voltage with ``C dv/dt = I + i_leak(v)``.
+    """
+    target = lif.voltage(lif.neuron.v_reset)
+    half = lif.technology.supply / 2
+    balance = -float(leak(target))
+    slope = (drive + float(leak(v_trip))) / c_m
+    rise = c_m * (v_trip - target) / (drive + float(leak((v_trip + target) / 2)))
+    still, moving = (
+        benches.one_spike(lif, lif.circuit(), v_trip, slope, drive, after, t_stop, coarseness)
+        for after, t_stop in (
+            (balance, 2 * lif.t_dead + 0.1 * lif.tau_m),
+            (drive, 1.3 * lif.t_dead + 0.4 * rise),
+        )
+    )
+    t, v, spike = moving["time"], moving["m"], moving["spike"]
+    up, down = crossing(t, spike, half), crossing(t, -spike, -half)
+    if not up.size or not down.size:
+        raise ValueError(f"no spike, or no release, at a drive of {drive:.3g} A")
+    reset = float(still["m"][-1])
+    held = float(np.interp((up[0] + down[0]) / 2, still["time"], still["m"]))
+    x, w = np.polynomial.legendre.leggauss(20)
+    path = reset + (v[-1] - reset) * (x + 1) / 2
+    since = float(np.sum(w / 2 * c_m / (drive + leak(path))) * (v[-1] - reset))
+    return float(t[-1]) - since - float(up[0]), reset, reset - held
