@@ -8,19 +8,18 @@ products and quotients of positive numbers, and the solution keeps its relative 
 small the hazard (O'Cinneide 1993). Eliminating k means watching the chain only while it is
 elsewhere (a censored chain).
 
-A row of the matrix is stored as the diagonals -lower .. upper, one after the other; element (i, j)
-then lies at i (lower + upper) + j + lower, so that a rectangle inside the band is an ordinary
-strided matrix. The bulk of the work is the product of such rectangles, done by BLAS.
+A row of the matrix is stored as its diagonals -lower .. upper, one after the other. States are
+eliminated a block at a time, the rows beyond the block in one go, so that they pass through the
+cache once per block. (No BLAS: its threads would fight with those of parallel tests and sweeps.)
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-BLOCK = 32  # states eliminated at a time
+BLOCK = 32  # states eliminated at a time, a multiple of 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,30 +63,17 @@ def eliminate(band: NDArray[np.float64], lower: int, hazard: NDArray[np.float64]
         Probability of absorption per step.
     """
     n, width = band.shape
-    # room for the corners of the rectangles, which reach out of the band by a block
-    padded = np.zeros((n + lower + BLOCK, width + 2 * BLOCK))
-    padded[:n, BLOCK : BLOCK + width] = band
+    # a block's rectangles reach out of the band by a block: zeros there
+    padded = np.zeros((n, width + 2 * BLOCK))
+    padded[:, BLOCK : BLOCK + width] = band
     low, upper = lower + BLOCK, width - 1 - lower
-    left = np.concatenate((hazard, np.zeros(lower + BLOCK)))
-    pivots = np.zeros(n)
+    left, pivots = hazard.copy(), np.zeros(n)
     for first in range(0, n, BLOCK):
         last = min(first + BLOCK, n)
         _panel(padded, low, left, pivots, first, last, lower, upper, n)
-        below, right = min(lower, n - last), min(upper, n - last)
-        if below > 0 and right > 0:
-            multipliers = _rectangle(padded, low, last, first, below, last - first)
-            rows = _rectangle(padded, low, first, last, last - first, right)
-            _rectangle(padded, low, last, last, below, right)[...] += multipliers @ rows
-    return Elimination(padded[:n], low, pivots)
-
-
-def _rectangle(
-    band: NDArray[np.float64], lower: int, row: int, column: int, rows: int, columns: int
-) -> NDArray[np.float64]:
-    """The elements (row ..., column ...) as a view."""
-    pitch, size = band.strides
-    start = band[row:, column - row + lower :]
-    return as_strided(start, (rows, columns), (pitch - size, size))
+        if last < n:
+            _beyond(padded, low, first, last, min(lower, n - last), min(upper, n - last))
+    return Elimination(padded, low, pivots)
 
 
 @njit(cache=True)
@@ -121,6 +107,24 @@ def _panel(
                 target[j] += m * row[j]
 
 
+@njit(cache=True, fastmath={"contract"})
+def _beyond(
+    band: NDArray[np.float64], lower: int, first: int, last: int, below: int, right: int
+) -> None:
+    """Add multipliers times rows of a whole block to the rectangle after it, four at a time."""
+    for i in range(last, last + below):
+        target = band[i, last - i + lower : last - i + lower + right]
+        for k in range(first, last, 4):
+            m = band[i, k - i + lower : k - i + lower + 4]
+            start = last - k + lower
+            row0 = band[k, start : start + right]
+            row1 = band[k + 1, start - 1 : start - 1 + right]
+            row2 = band[k + 2, start - 2 : start - 2 + right]
+            row3 = band[k + 3, start - 3 : start - 3 + right]
+            for j in range(right):
+                target[j] += (m[0] * row0[j] + m[1] * row1[j]) + (m[2] * row2[j] + m[3] * row3[j])
+
+
 @njit(cache=True)
 def _solve(
     band: NDArray[np.float64], lower: int, pivots: NDArray[np.float64], b: NDArray[np.float64]
@@ -128,11 +132,11 @@ def _solve(
     n, width = pivots.size, band.shape[1]
     x = b.copy()
     for i in range(n):
-        start = max(0, i - lower)
-        x[i] += np.dot(band[i, start - i + lower : lower], x[start:i])
+        for j in range(max(0, i - lower), i):
+            x[i] += band[i, j - i + lower] * x[j]
     for i in range(n - 1, -1, -1):
-        end = min(n, i + width - lower)
-        x[i] += np.dot(band[i, lower + 1 : end - i + lower], x[i + 1 : end])
+        for j in range(i + 1, min(n, i + width - lower)):
+            x[i] += band[i, j - i + lower] * x[j]
         x[i] /= pivots[i]
     return x
 

@@ -155,14 +155,14 @@ def test_poisson_weights_are_rounded_and_the_loss_reported():
 
 
 def test_the_integer_neuron_is_the_ideal_one_to_an_lsb():
-    """A floating-point neuron's rate lies between the chain's with the threshold an LSB off."""
-    q = quantise(BRUNEL, 1e-3, 12.5e-6, 12, leak_bits=20, rounding="stochastic")
+    """A floating-point rate lies between those of the chain with the threshold an LSB off."""
+    q = quantise(BRUNEL, 1e-3, 50e-6, 10, leak_bits=20, rounding="stochastic")
     source, _ = q.input_white_noise(25e-3, 3e-3)
     high, chain, low = (
         markov.solve(replace(q.neuron, threshold=q.neuron.threshold + k), source)
         for k in (-1, 0, 1)
     )
-    assert high.rate > chain.rate > low.rate > 0.99 * high.rate
+    assert high.rate > chain.rate > low.rate > 0.98 * high.rate
     rng, steps, n = np.random.default_rng(5), 3000, 2000
     a, v, r, spikes = exp(-0.05), np.full(n, 10e-3), np.zeros(n, int), 0
     for _ in range(steps):
