@@ -56,7 +56,8 @@ def held(
     )
     bench = (
         f"Astimulus %vd([level 0]) stimulus\n"
-        f'.model stimulus filesource (file="{STIMULUS_FILE}" amplscale=[1] amplstep=true)\n'
+        f'.model stimulus filesource (file="{STIMULUS_FILE}" '
+        "amploffset=[0] amplscale=[1] amplstep=true)\n"
         f"Gstimulus 0 m level 0 {scale!r}\n"
         f"Vclock clock 0 trnoise(0 {dt!r} 0 0)\n"
         f"{_transient(lif, t_stop, dt)}"
