@@ -18,7 +18,8 @@ W(v) = E[T (T + 1)] / 2 solve
   *different* nodes only, all positive, and elimination without a subtraction (Grassmann, Taksar &
   Heyman 1985) keeps full relative accuracy down to the rarest escapes.
 * `solve_jumps`, Poisson synapses: q is a sum of atoms and N has steps where a jump just reaches
-  threshold, so v is cut into cells within which it is taken as uniform (Ulam 1960).
+  threshold, so v is cut into cells within which it is taken as uniform (Ulam 1960). Joining
+  cells gives the same method on a coarser grid, which preconditions the solver of the fine one.
 """
 
 from dataclasses import dataclass, field
@@ -27,20 +28,19 @@ from fractions import Fraction
 from math import ceil, exp, expm1, pi, sqrt
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.special import ndtr
 from scipy.stats import poisson
 
 from ..neuron import LIF
+from .escape import Chain
 
 _REACH = 9.0  # standard deviations kept: the Gaussian holds 2e-19 beyond
 _SMALLEST_ESCAPE = 1e-300
 _PANEL, _POINTS = 2.5, 10  # quadrature: panel in standard deviations of a step, points a panel
-_PER_STEP = 6  # cells (of the coarse grid) a standard deviation of a step, for jumps
+_PER_STEP = 32  # cells a standard deviation of a step, for jumps
 _ROUNDING = 1e-12
-_LARGEST_COST = 2e10
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class DiscreteTime:
     v: NDArray[np.float64] = field(repr=False)
     density: NDArray[np.float64] = field(repr=False)
     _refractory: int = field(repr=False)
-    _chain: "_Chain" = field(repr=False)
+    _chain: Chain = field(repr=False)
 
     def isi(self, n_max: int) -> NDArray[np.float64]:
         """Probability that an interval lasts 0, 1, ... `n_max` steps, refractory steps included.
@@ -88,94 +88,10 @@ class DiscreteTime:
         return pmf
 
 
-# --- a chain that escapes: elimination without subtractions -------------------------------------
-# Q is stored by bands: q[i, j - i + width] is the weight of the step from node i to node j.
-@njit(cache=True)
-def _eliminate(q: NDArray, escape: NDArray) -> NDArray:
-    """Factor I - Q = U L in place, node by node from the top; returns the pivots.
-
-    The diagonal of I - Q is taken as `escape` plus the weights to the other nodes.
-    """
-    n, width = q.shape[0], q.shape[1] // 2
-    pivots = np.empty(n)
-    for k in range(n - 1, -1, -1):
-        low = max(0, k - width)
-        total = escape[k]
-        for j in range(low, k):
-            total += q[k, j - k + width]
-        pivots[k] = total
-        for i in range(low, k):
-            factor = q[i, k - i + width] / total
-            if factor > 0.0:
-                escape[i] += factor * escape[k]
-                for j in range(low, k):
-                    q[i, j - i + width] += factor * q[k, j - k + width]
-    return pivots
-
-
-@njit(cache=True)
-def _solve_right(q: NDArray, pivots: NDArray, y: NDArray) -> NDArray:
-    """x with (I - Q) x = y >= 0."""
-    n, width = q.shape[0], q.shape[1] // 2
-    x = y.copy()
-    for k in range(n - 1, -1, -1):
-        for i in range(max(0, k - width), k):
-            x[i] += q[i, k - i + width] * x[k] / pivots[k]
-    for k in range(n):
-        for j in range(max(0, k - width), k):
-            x[k] += q[k, j - k + width] * x[j]
-        x[k] /= pivots[k]
-    return x
-
-
-@njit(cache=True)
-def _solve_left(q: NDArray, pivots: NDArray, y: NDArray) -> NDArray:
-    """x with x (I - Q) = y >= 0."""
-    n, width = q.shape[0], q.shape[1] // 2
-    x = y.copy()
-    for k in range(n - 1, -1, -1):
-        x[k] /= pivots[k]
-        for j in range(max(0, k - width), k):
-            x[j] += x[k] * q[k, j - k + width]
-    for k in range(n):
-        for i in range(max(0, k - width), k):
-            x[k] += x[i] * q[i, k - i + width] / pivots[k]
-    return x
-
-
-@dataclass(frozen=True, eq=False)
-class _Chain:
-    """One step on the nodes: the sub-stochastic matrix, the escapes, and the step from v_reset."""
-
-    transition: csr_array
-    escape: NDArray[np.float64]
-    first: NDArray[np.float64]
-    first_escape: float
-
-    def passage(self) -> tuple[float, float, NDArray[np.float64]]:
-        """Mean and CV of the steps from v_reset to escape; visits to each node on the way."""
-        q = self.transition.tocoo()
-        n = self.escape.size
-        width = int(np.max(np.abs(q.col - q.row), initial=0))
-        if n * width**2 > _LARGEST_COST:
-            raise ValueError(
-                f"the noise of one step is too small for the range of v: {n} nodes that couple"
-                f" over {width} cost more than {_LARGEST_COST:g} operations; increase dt or sigma"
-            )
-        bands = np.zeros((n, 2 * width + 1))
-        bands[q.row, q.col - q.row + width] = q.data
-        pivots = _eliminate(bands, self.escape.copy())
-        steps = _solve_right(bands, pivots, np.ones(n))
-        visits = _solve_left(bands, pivots, self.first)
-        mean = 1.0 + float(self.first @ steps)
-        square = 2.0 * (visits / mean @ steps + 1.0) - 1.0  # E[T**2] / mean
-        return mean, sqrt(max(square / mean - 1.0, 0.0)), visits
-
-
 # --- white noise ---------------------------------------------------------------------------------
 def _gaussian_chain(
     nodes: NDArray, weights: NDArray, m: float, a: float, noise: float, neuron: LIF
-) -> _Chain:
+) -> Chain:
     def step(v: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
         centre = m + a * (v - m)
         low = np.searchsorted(nodes, centre - _REACH * noise)
@@ -194,7 +110,7 @@ def _gaussian_chain(
     first = np.zeros(n)
     first[first_cols] = first_values
     matrix = csr_array((values, (rows, cols)), shape=(n, n))
-    return _Chain(matrix, escape, first, float(first_escape[0]))
+    return Chain(matrix, escape, first, float(first_escape[0]))
 
 
 def _check_step(neuron: LIF, mu: float, dt: float) -> tuple[float, float, int]:
@@ -244,38 +160,31 @@ def solve(neuron: LIF, mu: float, sigma: float, dt: float) -> DiscreteTime:
     noise = sigma * sqrt(-expm1(-2 * dt / neuron.tau_m) / 2)
     lowest = min(neuron.v_reset, m) - _REACH * sigma / sqrt(2)
     panels = ceil((neuron.v_th - lowest) / (_PANEL * noise))
-    means = []
+    intervals = []
     for points in (_POINTS - 2, _POINTS):
         x, w = np.polynomial.legendre.leggauss(points)
         half = (neuron.v_th - lowest) / (2 * panels)
         centres = lowest + half * (2 * np.arange(panels)[:, None] + 1)
         nodes, weights = (centres + half * x).ravel(), np.tile(half * w, panels)
         chain = _gaussian_chain(nodes, weights, m, a, noise, neuron)
-        mean, cv, visits = chain.passage()
-        means.append(refractory + mean)
-    error = abs(means[0] / means[1] - 1) + _ROUNDING
-    return _result(chain, means[1], cv * mean, error, nodes, visits / weights, refractory, dt)
-
-
-def _result(
-    chain: _Chain,
-    interval: float,
-    deviation: float,
-    error: float,
-    v: NDArray,
-    visits: NDArray,
-    refractory: int,
-    dt: float,
-) -> DiscreteTime:
+        steps, visits = chain.passage()
+        mean, square = chain.moments(steps, visits)
+        intervals.append(refractory + mean)
+    interval = intervals[1]
     return DiscreteTime(
         rate=1 / (interval * dt),
-        cv=deviation / interval,
-        error=error,
-        v=v,
-        density=visits / interval,
+        cv=_cv(mean, square, interval),
+        error=abs(intervals[0] / interval - 1) + _ROUNDING,
+        v=nodes,
+        density=visits / weights / interval,
         _refractory=refractory,
         _chain=chain,
     )
+
+
+def _cv(mean: float, square: float, interval: float) -> float:
+    """CV from E[T], E[T**2] / E[T] and E[R + T]."""
+    return sqrt(max(square / mean - 1.0, 0.0)) * mean / interval
 
 
 def _deterministic(neuron: LIF, mu: float, dt: float) -> DiscreteTime:
@@ -284,7 +193,7 @@ def _deterministic(neuron: LIF, mu: float, dt: float) -> DiscreteTime:
     none = np.empty(0)
     drive = Fraction(neuron.v_rest) + Fraction(mu)
     if drive <= Fraction(neuron.v_th):
-        stay = _Chain(csr_array(np.ones((1, 1))), np.zeros(1), np.ones(1), 0.0)
+        stay = Chain(csr_array(np.ones((1, 1))), np.zeros(1), np.ones(1), 0.0)
         return DiscreteTime(0.0, 1.0, 0.0, none, none, refractory, stay)
     with localcontext() as context:
         context.prec = 60
@@ -293,26 +202,26 @@ def _deterministic(neuron: LIF, mu: float, dt: float) -> DiscreteTime:
         n = ceil(time * Decimal(neuron.tau_m) / Decimal(dt))
     shift = csr_array(np.eye(n - 1, k=1)) if n > 1 else csr_array((0, 0))
     march = np.arange(n - 1)
-    chain = _Chain(shift, (march == n - 2).astype(float), (march == 0).astype(float), float(n == 1))
+    chain = Chain(shift, (march == n - 2).astype(float), (march == 0).astype(float), float(n == 1))
     return DiscreteTime(1 / ((refractory + n) * dt), 0.0, 0.0, none, none, refractory, chain)
 
 
 # --- Poisson synapses ----------------------------------------------------------------------------
 def _jumps(means: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
-    """Sizes and probabilities of one step's summed jump; those below 1e-20 are left out."""
+    """Sizes and probabilities of one step's summed jump; those below 1e-17 are left out."""
     sizes, mass = np.zeros(1), np.ones(1)
     for mean, weight in zip(means, weights, strict=True):
         k = np.arange(mean + 12 * sqrt(mean) + 30)
         sizes = (sizes[:, None] + k * weight).ravel()
         mass = (mass[:, None] * poisson.pmf(k, mean)).ravel()
-        keep = mass > 1e-20
+        keep = mass > 1e-17
         sizes, mass = sizes[keep], mass[keep]
     return sizes, mass
 
 
 def _jump_chain(
     edges: NDArray, sizes: NDArray, mass: NDArray, m: float, a: float, neuron: LIF
-) -> _Chain:
+) -> Chain:
     """Ulam's method: a cell's mass, uniform in it, is moved and shared out by overlap."""
     n, h = edges.size - 1, edges[1] - edges[0]
     centres = (edges[:-1] + edges[1:]) / 2
@@ -327,11 +236,15 @@ def _jump_chain(
     moved.sum_duplicates()
     start = m + a * (neuron.v_reset - m) + sizes
     over = start >= neuron.v_th
-    cells = np.floor((start[~over] - edges[0]) / h).clip(0, n - 1).astype(int)
-    return _Chain(
-        moved[:, :n],
+    place = ((start - centres[0]) / h).clip(0.0, n - 1.0)
+    low = np.minimum(place.astype(int), n - 2)
+    first = np.zeros(n)
+    first += np.bincount(low, mass * ~over * (1 - (place - low)), minlength=n)
+    first += np.bincount(low + 1, mass * ~over * (place - low), minlength=n)
+    return Chain(
+        moved[:, :n].tocsr(),
         np.maximum(moved[:, [n]].toarray()[:, 0], _SMALLEST_ESCAPE),
-        np.bincount(cells, mass[~over], minlength=n),
+        first,
         float(mass[over].sum()),
     )
 
@@ -358,7 +271,8 @@ def solve_jumps(
     Returns
     -------
     DiscreteTime
-        `error` is the change of the rate from the grid of twice the spacing, plus rounding.
+        Extrapolated from cells of two widths (second order); `error` is the distance from the finer
+        of the two, plus the residual of the linear solver. `density` and `isi` are the finer's.
 
     Raises
     ------
@@ -382,13 +296,22 @@ def solve_jumps(
     mean_v = m + min(means @ weights, 0.0) / forget
     free_sd = step_sd / sqrt(forget * (1 + a))
     lowest = min(neuron.v_reset, mean_v) - _REACH * (free_sd - min(weights.min(), 0.0))
-    coarse = ceil((neuron.v_th - lowest) / step_sd * _PER_STEP)
-    intervals = []
-    for n in (coarse, 2 * coarse):
-        edges = np.linspace(lowest, neuron.v_th, n + 1)
-        chain = _jump_chain(edges, sizes, mass, m, a, neuron)
-        mean, cv, visits = chain.passage()
-        intervals.append(refractory + mean)
-    error = abs(intervals[0] / intervals[1] - 1) + _ROUNDING
-    centres, density = (edges[:-1] + edges[1:]) / 2, visits / (edges[1] - edges[0])
-    return _result(chain, intervals[1], cv * mean, error, centres, density, refractory, dt)
+    cells = 8 * ceil((neuron.v_th - lowest) / step_sd * _PER_STEP / 8)
+    edges = np.linspace(lowest, neuron.v_th, cells + 1)
+    chain = _jump_chain(edges, sizes, mass, m, a, neuron)
+    found = []
+    for grid, group in ((chain.grouped(2), 4), (chain, 8)):
+        steps, visits, residual = grid.passage_two_grid(group)
+        found.append(grid.moments(steps, visits))
+    # second order in the width of the cells
+    mean, square = ((4 * fine - coarse) / 3 for coarse, fine in zip(*found, strict=True))
+    interval = refractory + mean
+    return DiscreteTime(
+        rate=1 / (interval * dt),
+        cv=_cv(mean, square, interval),
+        error=abs(found[1][0] - mean) / interval + residual + _ROUNDING,
+        v=(edges[:-1] + edges[1:]) / 2,
+        density=visits / (edges[1] - edges[0]) / interval,
+        _refractory=refractory,
+        _chain=chain,
+    )
