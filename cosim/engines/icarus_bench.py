@@ -92,22 +92,26 @@ class Bench:
             self.faults[f"hung: took {self.updates} of {len(currents)} currents"] = 1
 
 
-def check_ports(dut: SimHandleBase, job: dict[str, Any]) -> None:
-    """Raise a ValueError that names a missing port or a wrong width."""
+def wrong_ports(dut: SimHandleBase, job: dict[str, Any]) -> list[str]:
+    """Every port that is missing or of another width."""
     widths = dict.fromkeys(("clk", "rst", "i__valid", "i__ready", "o__valid", "o__ready"), 1)
     widths |= {"i__payload": job["input_width"], "o__payload": job["last_bit"] + 1}
+    wrong = []
     for name, width in widths.items():
         port = getattr(dut, name, None)
         if port is None or len(port) != width:
-            found = "" if port is None else f", it is {len(port)} bits"
-            raise ValueError(f"no port {name} of {width} bits{found}")
+            found = "missing" if port is None else f"{len(port)} bits"
+            wrong.append(f"{name} ({width} bits) is {found}")
+    return wrong
 
 
 @cocotb.test()
 async def bench(dut: Any) -> None:
     """Run the job in the working folder and write what happened."""
     job = json.loads(Path("job.json").read_text())
-    check_ports(dut, job)
+    if wrong := wrong_ports(dut, job):
+        Path("result.json").write_text(json.dumps({"wrong ports": wrong}))
+        return
     bench = Bench(dut, job, np.load("currents.npy").tolist())
     await bench.reset()
     await bench.run()
