@@ -127,9 +127,10 @@ class Check:
         """The point that decides the verdict."""
         rank = {"disagree": 0, "inconclusive": 1, "agree": 2}
 
-        def badness(point: Point) -> tuple[int, float]:
+        def badness(point: Point) -> tuple[int, float, float]:
             width = point.width(error_rate)
-            return rank[point.verdict(error_rate)], -point.deviation / width if width > 0 else 0.0
+            share = point.deviation / width if width > 0 else 0.0
+            return rank[point.verdict(error_rate)], -share, -abs(point.predicted)
 
         return min(self.points, key=badness)
 

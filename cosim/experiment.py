@@ -68,10 +68,19 @@ class _StimulusTable(_Struct, kw_only=True, tag_field="kind"):
     on: tuple[SubstrateName, ...] = ("theory", "reference", "rtl", "spice")
 
 
+class SweepTable(_Struct, rename={"start": "from", "stop": "to"}):
+    """Equally spaced drives."""
+
+    start: Volt
+    stop: Volt
+    count: Annotated[int, msgspec.Meta(ge=2)]
+
+
 class ConstantTable(_StimulusTable, tag="constant current"):
-    """Constant drives: ``mu`` (R I) or ``current``."""
+    """Constant drives: ``mu`` (R I) and a ``sweep`` of them, or ``current``."""
 
     mu: tuple[Volt, ...] = ()
+    sweep: SweepTable | None = None
     current: tuple[Ampere, ...] = ()
 
 
@@ -91,13 +100,18 @@ class PoissonTable(_StimulusTable, tag="poisson"):
 
 
 class SpikesTable(_StimulusTable, tag="input spikes"):
-    """Given input spikes, pulses of drive; ``published`` lists spike steps others found."""
+    """Given input spikes, pulses of drive.
+
+    `published` lists the output spikes, in time steps, that others found; `expect` names the one
+    of them that a substrate must give.
+    """
 
     times: tuple[Second, ...]
     amplitude: Volt
     width: Second
     duration: Second
     published: dict[str, tuple[int, ...]] = {}
+    expect: dict[SubstrateName, str] = {}
 
 
 class RecordedTable(_StimulusTable, tag="recorded current"):
@@ -185,12 +199,13 @@ class ExperimentTable(_Struct):
 
 
 class NamedStimulus(msgspec.Struct, frozen=True):
-    """A stimulus, the substrates that play it and what others published for it."""
+    """A stimulus, the substrates that play it, what others published for it and who is right."""
 
     name: str
     stimulus: st.Stimulus
     on: tuple[str, ...]
     published: dict[str, tuple[int, ...]]
+    expect: dict[str, str]
 
 
 class Experiment(msgspec.Struct, frozen=True):
@@ -206,6 +221,14 @@ class Experiment(msgspec.Struct, frozen=True):
     reference: ReferenceTable | None
     rtl: RtlTable | None
     spice: SpiceTable | None
+
+    @property
+    def dt(self) -> float:
+        """The first time step in s: the grid on which given input is described."""
+        for settings in (self.reference, self.rtl):
+            if settings is not None:
+                return float(settings.dt[0])
+        return float(self.spice.dt) if self.spice is not None else self.neuron.tau_m / 200
 
     def played(self, substrate: str) -> list[NamedStimulus]:
         """The stimuli that `substrate` plays."""
@@ -275,9 +298,13 @@ def _recorded(table: RecordedTable, folder: Path) -> st.RecordedCurrent:
 def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
     match table:
         case ConstantTable():
-            if bool(table.mu) == bool(table.current):
-                raise ValueError("give either mu or current")
-            return st.Constant(table.mu or tuple(i * neuron.resistance for i in table.current))
+            drives = tuple(map(float, table.mu))
+            if (sweep := table.sweep) is not None:
+                step = (sweep.stop - sweep.start) / (sweep.count - 1)
+                drives += tuple(sweep.start + k * step for k in range(sweep.count))
+            if bool(drives) == bool(table.current):
+                raise ValueError("give either mu (or sweep) or current")
+            return st.Constant(drives or tuple(i * neuron.resistance for i in table.current))
         case WhiteNoiseTable():
             return st.WhiteNoise(table.mu, table.sigma)
         case PoissonTable():
@@ -339,8 +366,13 @@ def load(path: str | Path) -> Experiment:
     for index, item in enumerate(table.stimulus):
         where = f"{path}: [[stimulus]] {index + 1} ({item.name})"
         stimulus = _located(where, lambda item=item: _stimulus(item, neuron, path.parent))  # type: ignore[misc]
-        published = item.published if isinstance(item, SpikesTable) else {}
-        stimuli.append(NamedStimulus(item.name, stimulus, item.on, published))
+        published, expect = {}, {}
+        if isinstance(item, SpikesTable):
+            published, expect = item.published, item.expect
+            for name in expect.values():
+                if name not in published:
+                    raise ExperimentError(f"{where}: expect = {name!r} is none of {[*published]}")
+        stimuli.append(NamedStimulus(item.name, stimulus, item.on, published, dict(expect)))
     return Experiment(
         path.stem, str(path), table.title, table.source, neuron, tuple(stimuli),
         table.check, table.reference, table.rtl, table.spice,

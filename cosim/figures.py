@@ -114,8 +114,7 @@ def draw(curves: list[Curve]) -> dict[str, list[tuple[str, str]]]:
             found = drawn.setdefault(experiment, [])
             for figure, group in _by(mine, lambda c: c.figure).items():
                 if figure == "f-I":
-                    panels = _by(group, lambda c: c.stimulus)
-                    found.append(("f-I curves", _grid(panels, 1, (8, 4.4))))
+                    found.append(("f-I curves", _grid({"": group}, 1, (8, 4.4))))
                 elif figure == "isi":
                     panels = _by(group, lambda c: f"{c.stimulus}: {c.substrate}, {c.setting}")
                     caption = "Inter-spike intervals: measured, and the predicted distribution"

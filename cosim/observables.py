@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from .budget import Point, Term
 
+ROUNDING = 4 * float(np.finfo(float).eps)  # a rate is the reciprocal of a mean, on both sides
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -35,7 +37,7 @@ def plan(mean_isi: float, cv: float, neurons: int, spikes: int) -> Plan:
         Predicted mean interval in steps and its coefficient of variation.
     """
     intervals = ceil(spikes / neurons)
-    count = intervals + 1  # the first passage is not an interval
+    count = intervals + 2  # the first passage is no interval, and starts elsewhere
     spread = cv * sqrt(count)
     margin = 7 * spread + 25 * min(cv, 1.5) ** 2  # Gaussian core and exponential tail of the sum
     return Plan(neurons, intervals, ceil(mean_isi * (count + margin)) + 2)
@@ -85,7 +87,7 @@ def rate_point(
     resolution : float
         Relative.
     """
-    terms = [Term("predictor", "numerical", error * rate)]
+    terms = [Term("predictor", "numerical", (error + ROUNDING) * rate)]
     if cv > 0 and found.complete:
         standard = rate * cv / sqrt(len(found.steps))
         terms.append(Term(f"{len(found.steps)} intervals", "statistical", standard))

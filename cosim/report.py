@@ -148,7 +148,7 @@ def _html(run: Run, command: str) -> str:
         ),
         (
             "Rate in units of the membrane time constant",
-            "rate × tau_m is the same in every time step and at every speed-up but for the"
+            "rate * tau_m is the same in every time step and at every speed-up but for the"
             " explained causes.",
             found.scaling,
         ),
@@ -313,7 +313,7 @@ def write(run: Run, folder: Path, command: str) -> Path:
     arrays = {}
     for index, curve in enumerate(run.findings.curves):
         place = (curve.experiment, curve.figure, curve.stimulus, curve.substrate, curve.setting)
-        name = f"{index:03d} " + " / ".join((*place, curve.kind))
+        name = f"{index:03d} " + ", ".join((*place, curve.kind))
         arrays[name] = np.array([np.asarray(curve.x, float), np.asarray(curve.y, float)])
     with _whole(folder / "results.npz") as partial, open(partial, "wb") as file:
         np.savez_compressed(file, **arrays)

@@ -8,35 +8,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..budget import Check, Point
-from ..experiment import Experiment
+from ...models.units import show
+from ..budget import Point
 from ..findings import Curve, Findings
-from ..observables import Floats, Ints, Intervals, Plan, cv_point, intervals, isi_point, rate_point
+from ..observables import (
+    Floats,
+    Intervals,
+    Ints,
+    Plan,
+    cv_point,
+    intervals,
+    isi_point,
+    plan,
+    rate_point,
+)
+from .place import Place
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Rate in Hz, CV and interval distribution (index: steps) with a bound on the relative error."""
+    """Rate in Hz, CV, interval distribution (index: steps) and a bound on the relative error."""
 
     rate: float
     cv: float
     isi: Floats
     error: float
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a measurement was taken: names one group of checks and curves."""
-
-    experiment: Experiment
-    stimulus: str
-    substrate: str
-    setting: str
-
-    def check(self, observable: str, unit: str, points: tuple[Point, ...]) -> Check:
-        """A check of this place."""
-        names = (self.experiment.name, self.stimulus, self.substrate, self.setting)
-        return Check(*names, observable, unit, points)
 
 
 def _histogram(found: Intervals, pmf: Floats, dt: float) -> tuple[Floats, Floats, Floats]:
@@ -75,3 +71,47 @@ def compare(
             Curve("isi", *names, "predicted", x, expected, *labels),
         ]
     return findings, found
+
+
+@dataclass(frozen=True)
+class Steady:
+    """Predicted response to one constant drive: rate in Hz (0 if silent), CV, relative error."""
+
+    rate: float
+    cv: float
+    error: float
+
+
+def plan_constant(predicted: list[Steady], dt: float) -> Plan:
+    """A run in which every firing neuron, one for each drive, gives enough intervals."""
+    noisy = any(p.cv > 0 for p in predicted)
+    plans = [plan(1 / (p.rate * dt), p.cv, 1, 300 if noisy else 3) for p in predicted if p.rate > 0]
+    if not plans:
+        raise ValueError("every constant drive is below rheobase: add one above it")
+    return Plan(1, plans[0].intervals, max(p.steps for p in plans))
+
+
+def compare_constant(
+    place: Place,
+    drives: Floats,
+    steps: Ints,
+    ids: Ints,
+    planned: Plan,
+    dt: float,
+    predicted: list[Steady],
+) -> tuple[Findings, Floats]:
+    """Check the f-I curve, one neuron for each drive; returns the measured rates in Hz, too."""
+    points, resolution = [], place.experiment.check.rate
+    for neuron, (mu, steady) in enumerate(zip(drives, predicted, strict=True)):
+        own = steps[ids == neuron]
+        at = show(float(mu), "V")
+        if steady.rate == 0:
+            points.append(Point(at, len(own) / (planned.steps * dt), 0.0, ()))
+        else:
+            found = intervals(own, np.zeros_like(own), planned, dt)
+            points.append(rate_point(at, found, steady.rate, steady.cv, steady.error, resolution))
+    measured = np.array([p.measured for p in points])
+    names = (place.experiment.name, place.stimulus, place.substrate, place.setting)
+    curve = Curve("f-I", *names, "measured", drives, measured, "drive R I (V)", "rate (Hz)")
+    check = place.check("rate", "Hz", tuple(points))
+    return Findings(checks=[check], curves=[curve]), measured

@@ -1,0 +1,119 @@
+"""Where a measurement was taken, and what every substrate reports there the same way.
+
+Membrane traces and densities, output spikes beside published ones, rate * tau_m, dynamic range.
+"""
+
+from dataclasses import dataclass
+from math import log10
+from typing import Literal
+
+import numpy as np
+
+from ...models.neuron import LIF
+from ...models.theory import siegert
+from ...models.units import show
+from ..budget import Check, Point
+from ..experiment import Experiment, NamedStimulus
+from ..findings import Curve, Findings, Row
+from ..observables import Floats
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a measurement was taken: names one group of checks and curves."""
+
+    experiment: Experiment
+    stimulus: str
+    substrate: str
+    setting: str
+
+    def check(self, observable: str, unit: str, points: tuple[Point, ...]) -> Check:
+        """A check of this place."""
+        names = (self.experiment.name, self.stimulus, self.substrate, self.setting)
+        return Check(*names, observable, unit, points)
+
+
+def trace(
+    place: Place, t: Floats, v: Floats, labels: tuple[str, str], common: Floats
+) -> list[Curve]:
+    """A membrane trace in its own units, and on the common dimensionless axes."""
+    experiment = place.experiment
+    names = (experiment.name, place.stimulus, place.substrate, place.setting)
+    return [
+        Curve("own trace", *names, "measured", t, v, *labels),
+        Curve("common trace", *names, "measured", common[0], common[1], "t / tau_m",
+              "(V - v_rest) / (v_th - v_rest)"),
+    ]  # fmt: skip
+
+
+def dimensionless(neuron: LIF, t: Floats, v: Floats) -> Floats:
+    """Time in tau_m, voltage in units of the distance from rest to threshold."""
+    return np.array([t / neuron.tau_m, (v - neuron.v_rest) / (neuron.v_th - neuron.v_rest)])
+
+
+def density(place: Place, v: Floats, samples: int) -> Curve:
+    """Histogram of membrane voltages in 1/V; `samples` counts the refractory ones, too."""
+    counts, edges = np.histogram(v, 60)
+    names = (place.experiment.name, place.stimulus, place.substrate, place.setting)
+    y = counts / (samples * np.diff(edges))
+    labels = ("V (V)", "density (1/V)")
+    return Curve("density", *names, "measured", (edges[1:] + edges[:-1]) / 2, y, *labels)
+
+
+def raster(place: Place, kind: Literal["measured", "predicted"], steps: Floats) -> Curve:
+    """Output spikes as a row of ticks, in time steps."""
+    names = (place.experiment.name, place.stimulus, place.substrate, place.setting)
+    return Curve("raster", *names, kind, steps, steps, "output spike (time step)", "")
+
+
+def published(place: Place, played: NamedStimulus, steps: list[int]) -> Findings:
+    """Output spikes, and how many differ from the published ones that are expected here."""
+    findings = Findings(curves=[raster(place, "measured", np.array(steps, float))])
+    if (platform := played.expect.get(place.substrate)) is not None:
+        differing = len(set(steps) ^ set(played.published[platform]))
+        point = Point(" ".join(map(str, steps)), differing, 0, ())
+        observable = f"spikes that differ from {platform}"
+        findings.checks.append(place.check(observable, "", (point,)))
+    return findings
+
+
+def scaling(place: Place, drives: Floats, rates: Floats, tau_m: float) -> Row:
+    """rate * tau_m at the drive nearest to 1.5 times rheobase."""
+    neuron = place.experiment.neuron
+    nearest = int(np.argmin(np.abs(drives - 1.5 * (neuron.v_th - neuron.v_rest))))
+    ideal = float(siegert.fi_curve(neuron, drives[nearest])) * neuron.tau_m
+    values = {
+        "drive": show(float(drives[nearest]), "V"),
+        "tau_m": show(tau_m, "s"),
+        "rate * tau_m": f"{rates[nearest] * tau_m:.5f}",
+        "ideal": f"{ideal:.5f}",
+    }
+    return Row(place.substrate, place.setting, values)
+
+
+def grid(neuron: LIF, drives: tuple[float, ...]) -> Floats:
+    """Drives from just above rheobase to the largest of `drives`, to look for the range."""
+    rheobase = neuron.v_th - neuron.v_rest
+    return rheobase + np.geomspace(1e-3 * rheobase, max(drives) - rheobase, 60)
+
+
+def within(drives: Floats, rate: Floats, ideal: Floats, error: float) -> dict[str, str]:
+    """Dynamic range: the drives up to the largest over which `rate` stays within `error` of ideal.
+
+    Parameters
+    ----------
+    drives, rate, ideal : ndarray, shape (n,)
+        Rising drives in V above rest; predicted and ideal rates in Hz.
+    """
+    firing = ideal > 0
+    good = firing & (np.abs(rate - ideal) <= error * np.where(firing, ideal, 1.0))
+    runs = np.split(np.arange(len(drives)), np.flatnonzero(np.diff(good)) + 1)
+    longest = max((r for r in runs if good[r[0]]), key=len, default=np.empty(0, int))
+    name = f"drive within {100 * error:g} % of ideal"
+    if len(longest) == 0:
+        return {name: "none", "in dB": ""}
+    low, high = float(drives[longest[0]]), float(drives[longest[-1]])
+    return {
+        name: f"{show(low, 'V')} to {show(high, 'V')}",
+        "in dB": f"{20 * log10(high / low):.1f}",
+    }

@@ -1,0 +1,398 @@
+"""The RTL core, judged bit by bit by the integer model and in law by its exact Markov chain."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import ceil, exp, expm1, isfinite, log, log1p, log10, sqrt
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hdl import verilog as delivery
+from ...models.integer import markov
+from ...models.integer.input import IntegerInput
+from ...models.integer.laws import dead_zone, rounding_bias
+from ...models.integer.lif import IntegerLIF
+from ...models.integer.quantise import quantise
+from ...models.neuron import LIF
+from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
+from ...models.theory import discrete_time, siegert
+from ...models.units import show
+from ..budget import Point
+from ..engines import icarus
+from ..engines.cxxrtl import CxxrtlCore
+from ..engines.events import CoreRun
+from ..experiment import Experiment, NamedStimulus, RtlTable
+from ..findings import Cause, Explanation, Findings, Row
+from ..observables import plan
+from .place import Place, density, dimensionless, grid, published, scaling, trace, within
+from .reference import ideal_and_time_step
+from .renewal import Prediction, Steady, compare, compare_constant, plan_constant
+
+SHORTEST = 8  # the core pipelines: it takes at least this many neurons
+
+
+@dataclass(frozen=True)
+class Core:
+    """The integer neuron of an experiment at one time step.
+
+    Attributes
+    ----------
+    neuron : IntegerLIF
+    realised : LIF
+        What the integers mean in physical units.
+    lsb, dt : float
+        V per LSB, s per step.
+    gain : float
+        LSB per step and V of held drive.
+    delay : int
+        Steps by which the input is late.
+    losses : tuple of Row
+        Wanted and realised parameters.
+    """
+
+    neuron: IntegerLIF
+    realised: LIF
+    lsb: float
+    dt: float
+    gain: float
+    delay: int
+    losses: tuple[Row, ...]
+
+    def held(self, mu: float) -> int:
+        """Integer input of a constant drive in V."""
+        return round(self.gain * mu)
+
+    def source(self, stimulus: WhiteNoise | Poisson, tau_m: float) -> IntegerInput:
+        """Distribution of the integer input of one step under noise."""
+        width = self.neuron.input_width
+        if isinstance(stimulus, WhiteNoise):
+            mean = self.gain * stimulus.mu
+            sd = stimulus.sigma * sqrt(-expm1(-2 * self.dt / tau_m) / 2) / self.lsb
+            if sd == 0:
+                return IntegerInput.constant(round(mean))
+            return IntegerInput.gaussian(mean, sd, width)
+        rates = np.array(stimulus.rates) * self.dt
+        weights = np.array([round(w / self.lsb) for w in stimulus.weights])
+        return IntegerInput.poisson(rates, weights, self.held(stimulus.mu), width)
+
+
+def realise(experiment: Experiment, dt: float) -> Core:
+    """The integer neuron: quantised from the physical one, or the rule that is stated outright.
+
+    Raises
+    ------
+    ValueError
+        Widths that cannot hold the threshold; no [rtl] in the experiment.
+    """
+    settings, ideal = experiment.rtl, experiment.neuron
+    if settings is None:
+        raise ValueError(f"{experiment.path}: has no [rtl]")
+    lsb, rule = float(settings.lsb), settings.rule
+    try:
+        if rule is None:
+            quantised = quantise(
+                ideal, dt, lsb, settings.width, leak=settings.leak, leak_bits=settings.leak_bits,
+                rounding=settings.rounding, input_width=settings.input_width,
+            )  # fmt: skip
+            neuron, gain, delay = quantised.neuron, quantised.drive(1.0), 0
+        else:
+            gain, delay = rule.gain, rule.delay
+            neuron = IntegerLIF(
+                settings.width, rule.threshold, rule.v_reset, rule.refractory,
+                leak_bits=rule.leak_bits, leak_multiplier=rule.leak_multiplier,
+                rounding=settings.rounding, input_width=settings.input_width,
+            )  # fmt: skip
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{experiment.path}: [rtl] {error}") from None
+    neuron = replace(neuron, seed=settings.seed)
+    realised = _physical(neuron, ideal, lsb, dt)
+    return Core(neuron, realised, lsb, dt, gain, delay, _losses(ideal, realised, neuron, lsb, dt))
+
+
+def _physical(neuron: IntegerLIF, ideal: LIF, lsb: float, dt: float) -> LIF:
+    """The LIF neuron that the integers describe, rounding of the state aside."""
+    if neuron.leak == "multiply":
+        log_decay = log(neuron.leak_multiplier / (1 << neuron.leak_bits))
+    else:
+        log_decay = log1p(-(2.0**-neuron.leak_bits))
+    return LIF(
+        tau_m=-dt / log_decay,
+        v_th=ideal.v_rest + neuron.threshold * lsb,
+        v_reset=ideal.v_rest + neuron.v_reset * lsb,
+        v_rest=ideal.v_rest,
+        t_ref=neuron.refractory * dt,
+    )
+
+
+def _losses(
+    ideal: LIF, realised: LIF, neuron: IntegerLIF, lsb: float, dt: float
+) -> tuple[Row, ...]:
+    values = {}
+    for name, unit in (("tau_m", "s"), ("v_th", "V"), ("v_reset", "V"), ("t_ref", "s")):
+        wanted, got = getattr(ideal, name), getattr(realised, name)
+        values[name] = f"{show(wanted, unit)} → {show(got, unit, 6)}"
+    values["LSB"] = show(lsb, "V")
+    values["range"] = f"{show(neuron.v_min * lsb, 'V')} to {show(neuron.v_max * lsb, 'V')}"
+    return (Row("rtl", f"dt {show(dt, 's')}", values),)
+
+
+class Bench:
+    """The core under test beside its integer model; compiles a core once for each size."""
+
+    def __init__(self, core: Core, verilog: Path | None) -> None:
+        self.core = core
+        self.verilog = verilog
+        self._engines: dict[int, CxxrtlCore] = {}
+
+    def _engine(self, n: int) -> CxxrtlCore:
+        if n not in self._engines:
+            neuron = self.core.neuron
+            if self.verilog is None:
+                self._engines[n] = CxxrtlCore(neuron, n)
+            else:
+                self._engines[n] = CxxrtlCore.from_verilog(self.verilog, neuron, n)
+        return self._engines[n]
+
+    def run(self, currents: NDArray[np.int32], seed: int) -> tuple[CoreRun, Point]:
+        """Run the core under random stalls, and count what differs from the integer model."""
+        rng = np.random.default_rng(seed)
+        valid, ready = rng.random(65_521) < 0.9, rng.random(65_519) < 0.8
+        done = self._engine(currents.shape[1]).run(currents, valid, ready)
+        return done, bits(self.core.neuron, currents, done)
+
+
+def bits(neuron: IntegerLIF, currents: NDArray[np.int32], done: CoreRun) -> Point:
+    """Spikes and final states that differ from the integer model, and protocol violations."""
+    model = neuron.run(currents)
+    n = currents.shape[1]
+    wanted, got = (s[0] * n + s[1] for s in (model.spikes, done.spikes))
+    wrong = len(np.setxor1d(wanted, got)) + abs(len(wanted) - len(got)) + len(done.violations)
+    if len(wanted) == len(got):
+        wrong += int(np.count_nonzero(wanted != got))
+    if done.v is not None and done.r is not None:
+        wrong += int(np.count_nonzero((done.v != model.v) | (done.r != model.r)))
+    at = f"{done.updates} updates, {len(got)} spikes, {done.stalls} stalls"
+    if done.violations:
+        at += ": " + "; ".join(done.violations)
+    return Point(at, wrong, 0, ())
+
+
+def _add_bits(findings: Findings, place: Place, point: Point) -> None:
+    findings.checks.insert(0, place.check("differences from the integer model", "", (point,)))
+
+
+def _on_icarus(
+    place: Place, bench: Bench, currents: NDArray[np.int32], settings: RtlTable
+) -> Findings:
+    """The delivered Verilog under cocotb, with random stalls; once, at the first time step."""
+    if settings.icarus_steps == 0 or bench.core.dt != settings.dt[0]:
+        return Findings()
+    currents, seed = currents[: settings.icarus_steps], settings.seed
+    n = currents.shape[1]
+    with tempfile.TemporaryDirectory(prefix="rheobase-") as folder:
+        file = bench.verilog
+        if file is None:
+            delivery.write(Path(folder), bench.core.neuron, n, bench.core.lsb, bench.core.dt)
+            file = Path(folder) / f"{delivery.TOP}.v"
+        done = icarus.run(file, bench.core.neuron, n, currents, seed, idle=0.2, backpressure=0.3)
+    point = bits(bench.core.neuron, currents, done)
+    observable = "differences of the delivered Verilog (Icarus)"
+    return Findings(checks=[place.check(observable, "", (point,))])
+
+
+def _state_range(core: Core) -> dict[str, str]:
+    largest = core.neuron.v_max - core.neuron.v_min
+    return {
+        "smallest step": show(core.lsb, "V"),
+        "largest swing": show(largest * core.lsb, "V"),
+        "state in dB": f"{20 * log10(largest):.1f}",
+    }
+
+
+def _constant(
+    experiment: Experiment, played: NamedStimulus, stimulus: Constant, bench: Bench,
+    settings: RtlTable,
+) -> Findings:  # fmt: skip
+    core = bench.core
+    place = Place(experiment, played.name, "rtl", f"dt {show(core.dt, 's')}")
+    mu = stimulus.mu + (stimulus.mu[-1],) * (SHORTEST - len(stimulus.mu))
+    drives = np.array(mu)
+
+    def steady(value: float) -> Steady:
+        chain = markov.solve(core.neuron, IntegerInput.constant(core.held(value)))
+        cv = chain.cv if chain.rate > 0 else 0.0
+        return Steady(chain.rate / core.dt, cv, chain.error)
+
+    predicted = [steady(value) for value in mu]
+    planned = plan_constant(predicted, core.dt)
+    held = np.array([core.held(value) for value in mu], np.int32)
+    currents = np.tile(held, (planned.steps, 1))
+    done, point = bench.run(currents, settings.seed)
+    findings, rates = compare_constant(place, drives, *done.spikes, planned, core.dt, predicted)
+    _add_bits(findings, place, point)
+    findings.add(_on_icarus(place, bench, currents, settings))
+    scan = grid(experiment.neuron, stimulus.mu)
+    scanned = np.array([steady(float(value)).rate for value in scan])
+    ideal = siegert.fi_curve(experiment.neuron, scan)
+    range_ = within(scan, scanned, ideal, experiment.check.range_error)
+    findings.ranges.append(Row("rtl", place.setting, {**range_, **_state_range(core)}))
+    findings.scaling.append(scaling(place, drives, rates, experiment.neuron.tau_m))
+    findings.losses += core.losses
+    nearest = int(
+        np.argmin(np.abs(drives - 1.2 * (experiment.neuron.v_th - experiment.neuron.v_rest)))
+    )
+    if predicted[nearest].rate > 0:
+        source = IntegerInput.constant(int(held[nearest]))
+        findings.explanations.append(
+            _explain(place, core, Constant((float(drives[nearest]),)), source, rates[nearest])
+        )
+    return findings
+
+
+def _explain(
+    place: Place, core: Core, stimulus: Constant | WhiteNoise | Poisson, source: IntegerInput,
+    measured: float,
+) -> Explanation:  # fmt: skip
+    """Ideal neuron to integer chain, one imperfection at a time; no cause is the remainder."""
+    ideal_neuron, dt, neuron = place.experiment.neuron, core.dt, core.neuron
+    name = place.stimulus
+    if isinstance(stimulus, Constant):
+        (mu,) = stimulus.mu
+        name += f", {show(mu, 'V')}"
+        ideal = float(siegert.fi_curve(ideal_neuron, mu))
+        rate = discrete_time.solve(ideal_neuron, mu, 0.0, dt).rate
+        causes = [
+            Cause("time step: a spike waits for the end of its step", show(dt, "s"), rate - ideal)
+        ]
+        sigma = 0.0
+    else:
+        ideal, causes, rate = ideal_and_time_step(ideal_neuron, stimulus, dt)
+        noise = stimulus if isinstance(stimulus, WhiteNoise) else None
+        mu, sigma = (noise.mu, noise.sigma) if noise else (stimulus.mu, 0.0)
+    realised = core.realised
+
+    def stepped(changed: LIF, drive: float, noise: float) -> float:
+        if isinstance(stimulus, Poisson):
+            return discrete_time.solve_jumps(
+                changed, drive, stimulus.rates, stimulus.weights, dt
+            ).rate
+        return discrete_time.solve(changed, drive, noise, dt).rate
+
+    # the integers fix the input of a step, so a changed tau_m changes drive and noise with it
+    a_ideal, a = exp(-dt / ideal_neuron.tau_m), exp(-dt / realised.tau_m)
+    as_drive = (1 - a_ideal) / (1 - a)
+    as_noise = sqrt((1 - a_ideal**2) / (1 - a**2))
+    changed = replace(ideal_neuron, tau_m=realised.tau_m)
+    with_tau = stepped(changed, mu * as_drive, sigma * as_noise)
+    size = f"tau_m {show(realised.tau_m, 's', 6)}"
+    causes.append(Cause("decay constant quantised", size, with_tau - rate))
+    with_levels = stepped(realised, mu * as_drive, sigma * as_noise)
+    size = f"v_th {show(realised.v_th, 'V')}, v_reset {show(realised.v_reset, 'V')}"
+    causes.append(
+        Cause("threshold, reset and refractory time quantised", size, with_levels - with_tau)
+    )
+    if isinstance(stimulus, Poisson):
+        weights = [round(w / core.lsb) * core.lsb for w in stimulus.weights]
+        drive = core.held(mu) * core.lsb / (1 - a)
+        with_input = discrete_time.solve_jumps(realised, drive, stimulus.rates, weights, dt).rate
+    else:
+        drive = source.mean * core.lsb / (1 - a)
+        spread = sqrt(source.variance) * core.lsb / sqrt((1 - a**2) / 2)
+        with_input = discrete_time.solve(realised, drive, spread, dt).rate
+    size = f"LSB {show(core.lsb, 'V')} per step"
+    causes.append(Cause("input quantised", size, with_input - with_levels))
+    roomy = replace(neuron, width=min(neuron.width + 4, 32))
+    rounded = markov.solve(roomy, source).rate / dt
+    causes.append(Cause(*_rounding(core), rounded - with_input))
+    whole = markov.solve(neuron, source).rate / dt
+    size = f"state {show(neuron.v_min * core.lsb, 'V')} to {show(neuron.v_max * core.lsb, 'V')}"
+    causes.append(Cause("saturation", size, whole - rounded))
+    names = (place.experiment.name, name, "rtl", place.setting, "rate", "Hz")
+    return Explanation(*names, ideal, tuple(causes), float(measured))
+
+
+def _rounding(core: Core) -> tuple[str, str]:
+    """Name and size of what the rounding of the leak does."""
+    neuron = core.neuron
+    if neuron.rounding == "nearest":
+        zone = show(dead_zone(neuron, core.lsb)[1], "V", 3)
+        return "leak rounded to nearest: dead zone", f"no leak at all below {zone}"
+    if neuron.rounding == "stochastic":
+        return "leak rounded at random", "no bias, more noise"
+    bias = show(rounding_bias(neuron, core.lsb), "V", 3)
+    return "leak-rounding bias", f"like a drive of {bias}"
+
+
+def _noise(
+    experiment: Experiment, played: NamedStimulus, stimulus: WhiteNoise | Poisson, bench: Bench,
+    settings: RtlTable,
+) -> Findings:  # fmt: skip
+    core = bench.core
+    place = Place(experiment, played.name, "rtl", f"dt {show(core.dt, 's')}")
+    source = core.source(stimulus, experiment.neuron.tau_m)
+    chain = markov.solve(core.neuron, source)
+    if not (chain.rate > 0 and isfinite(chain.cv)):
+        raise ValueError(
+            f"{experiment.path}: {played.name}: the integer neuron never fires at dt {core.dt} s"
+        )
+    planned = plan(chain.mean_isi, chain.cv, settings.neurons, settings.spikes)
+    rng = np.random.default_rng(settings.seed)
+    currents = source.sample(rng, (planned.steps, planned.neurons))
+    done, point = bench.run(currents, settings.seed)
+    pmf, _ = markov.isi_pmf(core.neuron, source, ceil(chain.mean_isi * (1 + 12 * chain.cv)))
+    predicted = Prediction(chain.rate / core.dt, chain.cv, pmf, chain.error)
+    findings, found = compare(place, *done.spikes, planned, core.dt, predicted)
+    _add_bits(findings, place, point)
+    short = currents[: ceil(2e6 / planned.neurons)]
+    recorded = core.neuron.run(short, record=True).voltages
+    v = experiment.neuron.v_rest + core.lsb * recorded[recorded != core.neuron.v_reset]
+    findings.curves.append(density(place, v, recorded.size))
+    findings.explanations.append(_explain(place, core, stimulus, source, found.rate))
+    findings.losses += core.losses
+    return findings
+
+
+def _given(
+    experiment: Experiment, played: NamedStimulus, stimulus: InputSpikes | RecordedCurrent,
+    bench: Bench, settings: RtlTable,
+) -> Findings:  # fmt: skip
+    core, neuron = bench.core, experiment.neuron
+    place = Place(experiment, played.name, "rtl", f"dt {show(core.dt, 's')}")
+    x = np.concatenate((np.zeros(core.delay), stimulus.drive(neuron, core.dt)))
+    held = np.rint(core.gain * x).astype(np.int32)
+    currents = np.repeat(held[:, None], max(settings.neurons, SHORTEST), axis=1)
+    done, point = bench.run(currents, settings.seed)
+    steps = done.spikes[0][done.spikes[1] == 0]
+    findings = published(place, played, steps.tolist())
+    _add_bits(findings, place, point)
+    findings.add(_on_icarus(place, bench, currents, settings))
+    v = core.neuron.run(currents[:, :1], record=True).voltages[:, 0]
+    t = (np.arange(len(v)) + 1.0) * core.dt
+    common = dimensionless(neuron, t, neuron.v_rest + core.lsb * v)
+    findings.curves += trace(place, np.arange(len(v)), v, ("time step", "state (LSB)"), common)
+    findings.losses += core.losses
+    return findings
+
+
+def run(
+    experiment: Experiment, progress: Callable[[str], None], verilog: Path | None = None
+) -> Findings:
+    """Play every stimulus at every time step; `verilog` is judged in place of the core."""
+    findings = Findings()
+    settings = experiment.rtl
+    if settings is None:
+        return findings
+    for dt in map(float, settings.dt):
+        bench = Bench(realise(experiment, dt), verilog)
+        for played in experiment.played("rtl"):
+            progress(f"{experiment.name}: RTL, {played.name}, dt {show(dt, 's')}")
+            match played.stimulus:
+                case Constant() as stimulus:
+                    findings.add(_constant(experiment, played, stimulus, bench, settings))
+                case WhiteNoise() | Poisson() as stimulus:
+                    findings.add(_noise(experiment, played, stimulus, bench, settings))
+                case InputSpikes() | RecordedCurrent() as stimulus:
+                    findings.add(_given(experiment, played, stimulus, bench, settings))
+    return findings
