@@ -1,0 +1,145 @@
+"""A neuron with a measured leak under a given current, integrated in time.
+
+``c_m dV/dt = I_k + i_leak(V)`` with I_k held during step k: classical Runge-Kutta of fourth order
+in equal substeps. A crossing of v_trip within a substep is placed on the cubic through its two ends
+and slopes; the membrane then is held at v_reset for t_dead, in continuous time.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import PchipInterpolator
+
+from ..theory.measured_leak import MeasuredNeuron
+
+
+@njit(cache=True)
+def _slope(v: float, current: float, table: NDArray, cubics: NDArray, c_m: float) -> float:
+    """dV/dt; the cubics are given by their local coefficients, highest power first."""
+    cell, above = 0, table.size - 1  # bisection
+    while above - cell > 1:
+        middle = (cell + above) // 2
+        if table[middle] <= v:
+            cell = middle
+        else:
+            above = middle
+    t = v - table[cell]
+    leak = ((cubics[0, cell] * t + cubics[1, cell]) * t + cubics[2, cell]) * t + cubics[3, cell]
+    return (current + leak) / c_m
+
+
+@njit(cache=True)
+def _crossing(v0: float, v1: float, s0: float, s1: float, trip: float) -> float:
+    """Where in 0 .. 1 the Hermite cubic reaches `trip`, by bisection; slopes per unit."""
+    low, high = 0.0, 1.0
+    for _ in range(52):
+        x = (low + high) / 2
+        y = 1.0 - x
+        v = y * y * ((1.0 + 2.0 * x) * v0 + x * s0) + x * x * ((3.0 - 2.0 * x) * v1 - y * s1)
+        if v < trip:
+            low = x
+        else:
+            high = x
+    return (low + high) / 2
+
+
+@njit(cache=True)
+def _run(
+    current: NDArray,
+    dt: float,
+    v: float,
+    substeps: int,
+    table: NDArray,
+    cubics: NDArray,
+    c_m: float,
+    v_trip: float,
+    v_reset: float,
+    t_dead: float,
+) -> tuple[list[float], NDArray, int]:
+    times = []
+    trace = np.empty(current.size)
+    free_from = 0.0
+    for k in range(current.size):
+        t, stop = k * dt, (k + 1) * dt
+        while t < stop:
+            if free_from > t:
+                t = min(free_from, stop)
+                continue
+            h = min(dt / substeps, stop - t)
+            k1 = _slope(v, current[k], table, cubics, c_m)
+            k2 = _slope(v + h / 2 * k1, current[k], table, cubics, c_m)
+            k3 = _slope(v + h / 2 * k2, current[k], table, cubics, c_m)
+            k4 = _slope(v + h * k3, current[k], table, cubics, c_m)
+            after = v + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+            if after >= v_trip:
+                k5 = _slope(after, current[k], table, cubics, c_m)
+                t += h * _crossing(v, after, h * k1, h * k5, v_trip)
+                times.append(t)
+                v = v_reset
+                free_from = t + t_dead
+                continue
+            if after < table[0]:
+                return times, trace, k
+            v = after
+            t = t + h if stop - t > h * (1 + 1e-9) else stop
+        trace[k] = v
+    return times, trace, -1
+
+
+def run(
+    neuron: MeasuredNeuron,
+    current: ArrayLike,
+    dt: float,
+    *,
+    substeps: int = 4,
+    v0: float | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Integrate under a given current.
+
+    Parameters
+    ----------
+    neuron : MeasuredNeuron
+    current : array_like, shape (steps,)
+        Drive in A, into the membrane, held during each step.
+    dt : float
+        Length of a step in s.
+    substeps : int
+        Runge-Kutta steps a step, >= 1.
+    v0 : float, optional
+        Membrane at time 0 in V, within the table and below v_trip; `v_reset` unless given.
+
+    Returns
+    -------
+    times : ndarray, shape (spikes,)
+        Times at which v_trip is crossed, in s.
+    v : ndarray, shape (steps,)
+        Membrane at the end of each step in V.
+
+    Raises
+    ------
+    ValueError
+        An argument is out of range, or the membrane falls below the table.
+    """
+    drive = np.ascontiguousarray(current, float)
+    if drive.ndim != 1:
+        raise ValueError(f"current must have shape (steps,), not {drive.shape}")
+    if not np.isfinite(drive).all():
+        raise ValueError("current must be finite")
+    if not 0 < dt < np.inf:
+        raise ValueError(f"dt must be > 0 s, not {dt!r}")
+    if substeps < 1:
+        raise ValueError(f"substeps must be >= 1, not {substeps!r}")
+    start = neuron.v_reset if v0 is None else v0
+    if not neuron.v[0] <= start < neuron.v_trip:
+        raise ValueError(f"v0 must be {neuron.v[0]!r} .. {neuron.v_trip!r} V, not {start!r}")
+    cubics = np.ascontiguousarray(PchipInterpolator(neuron.v, neuron.i_leak).c)
+    numbers = (neuron.c_m, neuron.v_trip, neuron.v_reset, neuron.t_dead)
+    times, trace, left = _run(
+        drive, float(dt), float(start), substeps, neuron.v, cubics, *map(float, numbers)
+    )
+    if left >= 0:
+        raise ValueError(
+            f"the membrane fell below the measured table ({neuron.v[0]!r} V) in step {left}:"
+            " measure the leak further down"
+        )
+    return np.array(times, float), trace
