@@ -134,15 +134,14 @@ class IntegerInput:
             )
         if not np.issubdtype(jumps.dtype, np.integer):
             raise TypeError(f"weights must be integers, not {jumps.dtype}")
-        values, p, lost = np.array([offset]), np.ones(1), 0.0
+        values, p = np.array([offset]), np.ones(1)
         for rate, jump in zip(rates, jumps, strict=True):
             if not 0 < rate < inf:
                 raise ValueError(f"rates_dt must be finite and > 0, not {rate}")
             if jump != 0:
-                counts, p_counts, lost_counts = _poisson_counts(rate)
+                counts, p_counts = _poisson_counts(rate)
                 values, p = _sum_of_two(values, p, counts * jump, p_counts)
-                values, p, lost_ends = _without_ends(values, p)
-                lost += lost_counts + lost_ends
+        values, p, lost = _without_ends(values, p)
         values, where = np.unique(np.clip(values, low, high), return_inverse=True)
         return cls(values, np.bincount(where, p).astype(float), lost)
 
@@ -187,9 +186,12 @@ def _normal_bins(z: NDArray[np.floating], h: float) -> NDArray[np.float64]:
     return ndtr(b) - ndtr(a)
 
 
-def _poisson_counts(rate: float) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
-    """Counts around the mode, by the ratios p[k+1] / p[k] = rate / (k+1), normalised."""
-    reach = 12 * np.sqrt(rate) + 60  # cuts below TAIL on either side for every rate
+def _poisson_counts(rate: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Counts around the mode, by the ratios p[k+1] / p[k] = rate / (k+1), normalised.
+
+    What lies beyond has a probability below e**-128, far below TAIL.
+    """
+    reach = 16 * np.sqrt(rate) + 80
     first, last = max(0, floor(rate - reach)), ceil(rate + reach)
     _check_size(last - first + 1)
     counts = np.arange(first, last + 1)
@@ -198,9 +200,7 @@ def _poisson_counts(rate: float) -> tuple[NDArray[np.int64], NDArray[np.float64]
     down = np.cumprod(np.arange(mode, first, -1) / rate)[::-1]
     p = np.concatenate((down, [1.0], up))
     p /= p.sum()
-    above = p[-1] * rate / (last + 1) / (1 - rate / (last + 2))  # geometric bounds of the rest
-    below = p[0] * first / rate / (1 - (first - 1) / rate) if first > 0 else 0.0
-    return counts, p, float(above + below)
+    return counts, p
 
 
 def _sum_of_two(

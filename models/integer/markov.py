@@ -109,8 +109,15 @@ def isi_pmf(
         Probability of an ISI of n steps at index n.
     tail : float
         Probability of an ISI longer than `n_max`.
+
+    Raises
+    ------
+    ValueError
+        As `solve`, but for the size, and for a negative `n_max`.
     """
     _check(neuron, source)
+    if n_max < 0:
+        raise ValueError(f"n_max must be >= 0, not {n_max}")
     first, last = _interval(neuron, source)
     targets = [(u - first, p) for u, p in _leak(neuron, np.arange(first, last + 1, dtype=np.int64))]
     lowest = min(int(u[0]) for u, _ in targets)

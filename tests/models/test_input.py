@@ -37,7 +37,7 @@ def test_gaussian_keeps_relative_accuracy_in_the_tails(mean, sd, width):
     values, p = source.values.tolist(), source.probabilities
     for k in {*range(0, p.size, max(1, p.size // 30)), p.size - 1}:
         exact = normal_bin(values[k], mean, sd, width)
-        assert p[k] == pytest.approx(float(exact), rel=1e-13)
+        assert p[k] == pytest.approx(float(exact), rel=1e-13, abs=0)
     assert p.sum() + source.lost_mass == pytest.approx(1, abs=1e-14)
 
 
@@ -45,11 +45,11 @@ def test_gaussian_states_what_it_cuts_off():
     source = IntegerInput.gaussian(0.3, 28.0, 16)
     with mp.workdps(60):
         kept = sum(normal_bin(int(k), 0.3, 28.0, 16) for k in source.values)
-        assert source.lost_mass == pytest.approx(float(1 - kept), rel=1e-9)
+        assert source.lost_mass == pytest.approx(float(1 - kept), rel=1e-9, abs=0)
     assert 0 < source.lost_mass < 1e-29
     assert source.probabilities[0] < 1e-29 < source.probabilities[20]
     assert source.mean == pytest.approx(0.3, abs=1e-12)
-    assert source.variance == pytest.approx(28.0**2 + 1 / 12, rel=1e-12)  # Sheppard
+    assert source.variance == pytest.approx(28.0**2 + 1 / 12, rel=1e-12, abs=0)  # Sheppard
     assert IntegerInput.gaussian(0, 1e4, 16).lost_mass == 0
 
 
@@ -73,12 +73,12 @@ def test_poisson_keeps_relative_accuracy_in_the_tails():
     got = dict(zip(source.values.tolist(), source.probabilities.tolist(), strict=True))
     assert min(got) < -70 and max(got) > 90
     for k, p in got.items():
-        assert p == pytest.approx(exact[k], rel=1e-12)
+        assert p == pytest.approx(exact[k], rel=1e-12, abs=0)
     missing = sum(p for k, p in exact.items() if k not in got)
     assert missing <= source.lost_mass * (1 + 1e-12) < 1e-28
     assert all(p < 1e-29 for k, p in exact.items() if k not in got)
-    assert source.mean == pytest.approx(3 + 0.75 * 4 - 0.25 * 6, rel=1e-13)
-    assert source.variance == pytest.approx(0.75 * 16 + 0.25 * 36, rel=1e-13)
+    assert source.mean == pytest.approx(3 + 0.75 * 4 - 0.25 * 6, rel=1e-13, abs=0)
+    assert source.variance == pytest.approx(0.75 * 16 + 0.25 * 36, rel=1e-13, abs=0)
 
 
 @pytest.mark.parametrize("rate", [1e-12, 0.01, 3.0, 400.0, 20_000.0])
@@ -88,10 +88,10 @@ def test_poisson_counts_of_any_rate(rate):
         for k in source.values[:: max(1, source.values.size // 20)].tolist():
             exact = mp.exp(k * mp.log(mpf(rate)) - mpf(rate) - mp.loggamma(k + 1))
             assert source.probabilities[k - source.values[0]] == pytest.approx(
-                float(exact), rel=1e-12
+                float(exact), rel=1e-12, abs=0
             )
     assert source.lost_mass < 1e-28
-    assert source.variance == pytest.approx(rate, rel=1e-12)
+    assert source.variance == pytest.approx(rate, rel=1e-12, abs=0)
 
 
 def test_poisson_saturates():
@@ -99,7 +99,7 @@ def test_poisson_saturates():
     narrow = IntegerInput.poisson([2.0, 2.0], [5, -5], width=4)
     assert narrow.values.tolist() == [-8, -5, 0, 5, 7]
     assert narrow.probabilities[0] == pytest.approx(
-        whole.probabilities[whole.values <= -10].sum(), rel=1e-14
+        whole.probabilities[whole.values <= -10].sum(), rel=1e-14, abs=0
     )
 
 

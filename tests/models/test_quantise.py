@@ -26,16 +26,18 @@ def test_brunels_neuron_in_twelve_bits():
     assert q.range == (-2048 * 12.5e-6, 2047 * 12.5e-6)
     lost = losses(q.lost)
     assert list(lost) == ["tau_m", "v_th", "v_reset", "t_ref"]
-    assert lost["tau_m"].got == pytest.approx(-1e-4 / log(65209 / 65536), rel=1e-12)
-    assert lost["tau_m"].got == pytest.approx(20e-3, rel=1e-3)
+    assert lost["tau_m"].got == pytest.approx(-1e-4 / log(65209 / 65536), rel=1e-12, abs=0)
+    assert lost["tau_m"].got == pytest.approx(20e-3, rel=1e-3, abs=0)
     for name, value in (("v_th", 20e-3), ("v_reset", 10e-3), ("t_ref", 2e-3)):
-        assert lost[name].wanted == value and lost[name].got == pytest.approx(value, rel=1e-12)
+        assert lost[name].wanted == value and lost[name].got == pytest.approx(
+            value, rel=1e-12, abs=0
+        )
 
 
 def test_integers_count_from_rest():
     a, b = (quantise(n, 1e-4, 12.5e-6, 12) for n in (BRUNEL, RAISED))
     assert a.neuron == b.neuron
-    assert b.to_volts([0, 800, 1600]) == pytest.approx([-70e-3, -60e-3, -50e-3], rel=1e-12)
+    assert b.to_volts([0, 800, 1600]) == pytest.approx([-70e-3, -60e-3, -50e-3], rel=1e-12, abs=0)
     assert losses(b.lost)["v_th"] == Loss("v_th", -50e-3, b.to_volts(1600), "V")
     assert b.to_integers([-70e-3, -60.001e-3, -50e-3, 1.0, -1.0]).tolist() == [
         0,
@@ -66,7 +68,7 @@ def test_shift_is_the_nearest(dt, k):
     q = quantise(BRUNEL, dt, 12.5e-6, 12, leak="shift")
     assert (q.neuron.leak, q.neuron.leak_bits, q.neuron.leak_multiplier) == ("shift", k, 0)
     got = losses(q.lost)["tau_m"].got
-    assert got == pytest.approx(-dt / log(1 - 2.0**-k), rel=1e-9)
+    assert got == pytest.approx(-dt / log(1 - 2.0**-k), rel=1e-9, abs=0)
     for other in (k - 1, k + 1):
         if other >= 1:
             assert abs(got - 20e-3) < abs(-dt / log(1 - 2.0**-other) - 20e-3)
@@ -124,12 +126,12 @@ def test_white_noise_moments():
     q = quantise(BRUNEL, 1e-3, 50e-6, 10)
     source, lost = q.input_white_noise(15e-3, 5e-3)
     a = exp(-1e-3 / 20e-3)
-    assert source.mean * 50e-6 == pytest.approx((1 - a) * 15e-3, rel=1e-9)
+    assert source.mean * 50e-6 == pytest.approx((1 - a) * 15e-3, rel=1e-9, abs=0)
     sd = 5e-3 * sqrt((1 - a * a) / 2)
-    assert source.variance * 50e-6**2 == pytest.approx(sd**2 + 50e-6**2 / 12, rel=1e-9)
+    assert source.variance * 50e-6**2 == pytest.approx(sd**2 + 50e-6**2 / 12, rel=1e-9, abs=0)
     lost = losses(lost)
-    assert lost["mu"].got == pytest.approx(15e-3, rel=1e-9)
-    assert lost["sigma"].got == pytest.approx(5e-3, rel=1e-3) and lost["sigma"].got > 5e-3
+    assert lost["mu"].got == pytest.approx(15e-3, rel=1e-9, abs=0)
+    assert lost["sigma"].got == pytest.approx(5e-3, rel=1e-3, abs=0) and lost["sigma"].got > 5e-3
     narrow = quantise(BRUNEL, 1e-3, 50e-6, 10, input_width=4)  # saturates: the loss is seen
     lost = losses(narrow.input_white_noise(15e-3, 5e-3)[1])
     assert lost["mu"].got < 8e-3 and lost["sigma"].got < 2e-3
@@ -139,19 +141,19 @@ def test_poisson_weights_are_rounded_and_the_loss_reported():
     q = quantise(BRUNEL, 1e-4, 50e-6, 10)
     source, lost = q.input_poisson(5e-3, [8000.0, 2000.0], [0.22e-3, -0.43e-3])
     lost = losses(lost)
-    assert source.mean == pytest.approx(0.8 * 4 - 0.2 * 9 + round(q.drive(5e-3)), rel=1e-12)
+    assert source.mean == pytest.approx(0.8 * 4 - 0.2 * 9 + round(q.drive(5e-3)), rel=1e-12, abs=0)
     assert lost["weight 0"] == Loss("weight 0", 0.22e-3, 4 * 50e-6, "V")
     assert lost["weight 1"] == Loss("weight 1", -0.43e-3, -9 * 50e-6, "V")
     one = 1 - exp(-0.005)
     assert lost["mu"].wanted == 5e-3
-    assert lost["mu"].got == pytest.approx(round(q.drive(5e-3)) * 50e-6 / one, rel=1e-9)
+    assert lost["mu"].got == pytest.approx(round(q.drive(5e-3)) * 50e-6 / one, rel=1e-9, abs=0)
     wanted = 5e-3 + (8000 * 0.22e-3 - 2000 * 0.43e-3) * 1e-4 / one
-    assert lost["mean drive"].wanted == pytest.approx(wanted, rel=1e-12)
-    assert lost["mean drive"].got == pytest.approx(source.mean * 50e-6 / one, rel=1e-12)
+    assert lost["mean drive"].wanted == pytest.approx(wanted, rel=1e-12, abs=0)
+    assert lost["mean drive"].got == pytest.approx(source.mean * 50e-6 / one, rel=1e-12, abs=0)
     sd = sqrt((1 - exp(-0.01)) / 2)
     variance = (8000 * 0.22e-3**2 + 2000 * 0.43e-3**2) * 1e-4
-    assert lost["sigma"].wanted == pytest.approx(sqrt(variance) / sd, rel=1e-12)
-    assert lost["sigma"].got == pytest.approx(sqrt(source.variance) * 50e-6 / sd, rel=1e-12)
+    assert lost["sigma"].wanted == pytest.approx(sqrt(variance) / sd, rel=1e-12, abs=0)
+    assert lost["sigma"].got == pytest.approx(sqrt(source.variance) * 50e-6 / sd, rel=1e-12, abs=0)
 
 
 def test_the_integer_neuron_is_the_ideal_one_to_an_lsb():
