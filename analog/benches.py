@@ -26,8 +26,7 @@ def simulate(
 ) -> dict[str, np.ndarray]:
     """Run one bench on (a part of) the neuron; static measurements ask for a smaller `reltol`."""
     card = {lif.technology.model_file.name: lif.technology.model_file.read_text()}
-    options = lif.options.replace("reltol=0.0001", f"reltol={reltol:g}")
-    return ngspice.run(deck(lif.technology, circuit, bench, options), vectors, card)
+    return ngspice.run(deck(lif.technology, circuit, bench, lif.options, reltol), vectors, card)
 
 
 def without(lif: AnalogLIF, *names: str) -> Circuit:

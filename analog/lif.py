@@ -105,12 +105,12 @@ class AnalogLIF:
         circuit.X("reset", "reset", "m", "spike", "v_reset", "vdd")
         return circuit
 
-    def netlist(self, bench: str) -> str:
+    def netlist(self, bench: str, reltol: float = 1e-4) -> str:
         """The complete deck: the circuit, the lines of a test bench, the solver options."""
-        return deck(self.technology, self.circuit(), bench, self.options)
+        return deck(self.technology, self.circuit(), bench, self.options, reltol)
 
 
-def deck(technology: Technology, circuit: Circuit, bench: str, options: str) -> str:
+def deck(technology: Technology, circuit: Circuit, bench: str, options: str, reltol: float) -> str:
     """A complete SPICE deck; it includes the model card by its bare file name."""
     title, _, body = str(circuit).partition("\n")
     return "\n".join(
@@ -120,7 +120,7 @@ def deck(technology: Technology, circuit: Circuit, bench: str, options: str) -> 
             body.strip(),
             bench.strip(),
             f".temp {technology.temperature!r}",
-            *([f".options {options}"] if options else []),
+            f".options reltol={reltol:g} {options}".strip(),
             ".end\n",
         )
     )

@@ -21,17 +21,15 @@ import numpy as np
 
 from . import libngspice
 
-def options(abstol: float = 1e-18, reltol: float = 1e-4) -> str:
+def options(abstol: float = 1e-18) -> str:
     """Solver options for subthreshold currents; `abstol` (A) is about 1e-7 of the smallest bias.
 
     They belong together. ngspice's default gmin of 1e-12 S is 1 % of a 1e-10 S leak per junction,
-    its default abstol of 1 pA is the bias itself and its default chgtol of 1e-14 C is more than a
-    whole membrane swing; changing only one of the three gives garbage. An abstol far below 1e-7 of
-    the bias only makes the solver fail on rounding errors at fast edges.
+    its default abstol of 1 pA is the bias itself and its default chgtol of 1e-14 C is a quarter of
+    a whole membrane swing; changing only one of the three gives garbage. An abstol far below 1e-7
+    of the bias only makes the solver fail on rounding errors at fast edges.
     """
-    return (
-        f"reltol={reltol:g} abstol={abstol:g} vntol=1e-7 chgtol=1e-18 gmin=1e-18 method=gear"
-    )
+    return f"abstol={abstol:g} vntol=1e-7 chgtol=1e-16 gmin=1e-18 method=gear"
 
 
 _INSTALL = (

@@ -59,7 +59,7 @@ def held(
         f'.model stimulus filesource (file="{STIMULUS_FILE}" '
         "amploffset=[0] amplscale=[1] amplstep=true)\n"
         f"Gstimulus 0 m level 0 {scale!r}\n"
-        f"Vclock clock 0 trnoise(0 {dt!r} 0 0)\n"
+        f"Vclock clock 0 trnoise(0 {float(dt)!r} 0 0)\n"
         f"{_transient(lif, t_stop, dt)}"
     )
     return bench, {STIMULUS_FILE: table}
@@ -69,7 +69,7 @@ def _transient(lif: AnalogLIF, t_stop: float, t_max: float) -> str:
     start = lif.voltage(lif.neuron.v_reset)
     return (
         f".ic v(m)={start!r}\n"
-        f".tran {t_max!r} {float(t_stop)!r} 0 {float(t_max)!r}\n"
+        f".tran {float(t_max)!r} {float(t_stop)!r} 0 {float(t_max)!r}\n"
         ".save v(m) v(spike)"
     )
 
@@ -125,11 +125,13 @@ def simulate(
             raise ValueError("current must be finite")
         bench, stimulus = held(lif, current, dt, t_stop)
         files |= stimulus
+        reltol = 1e-3  # break points every dt keep the steps short enough
     elif dt is not None:
         raise ValueError(f"dt = {dt!r} goes with a current array, and current is a number")
     else:
         bench = constant(lif, current, t_stop, t_max or _time_step(lif, current))
-    result = ngspice.run(lif.netlist(bench), ["time", "m", "spike"], files, timeout)
+        reltol = 1e-4
+    result = ngspice.run(lif.netlist(bench, reltol), ["time", "m", "spike"], files, timeout)
     t, v_m = result["time"], result["m"]
     return Trace(t, v_m, crossing(t, result["spike"], lif.technology.supply / 2))
 
