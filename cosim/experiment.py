@@ -182,6 +182,7 @@ class CheckTable(_Struct):
     cv: Fraction = 0.03
     isi: Fraction = 0.03
     design: Fraction = 0.03
+    spikes: Fraction = 0.2
     range_error: Fraction = 0.05
 
 
