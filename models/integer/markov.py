@@ -24,10 +24,15 @@ from numpy.typing import NDArray
 from .elimination import Elimination, eliminate
 from .input import IntegerInput
 from .lif import IntegerLIF
-
-MOST_STATES = 1 << 26
-MOST_TRANSITIONS = 1 << 28
-MOST_ELEMENTS = 1 << 27  # of the banded matrix: 1 GiB
+from .transitions import (
+    Transitions,
+    check,
+    interval,
+    leak_one,
+    leak_targets,
+    smallest_and_largest_d,
+    transitions,
+)
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,10 @@ def solve(neuron: IntegerLIF, source: IntegerInput) -> Chain:
         A neuron with reset by subtraction (its spikes are no renewals), an input beyond
         `input_width`, or a chain too large for a matrix.
     """
-    _check(neuron, source)
+    check(neuron, source)
     if source.values.size == 1 and neuron.rounding != "stochastic":
         return _orbit(neuron, int(source.values[0]))
-    matrix = _matrix(neuron, source)
+    matrix = transitions(neuron, source)
     factors = eliminate(matrix.band, matrix.lower, matrix.hazard)
     if not factors.pivots.all():
         return Chain(inf, nan, nan, nan, 0.0)
@@ -115,11 +120,13 @@ def isi_pmf(
     ValueError
         As `solve`, but for the size, and for a negative `n_max`.
     """
-    _check(neuron, source)
+    check(neuron, source)
     if n_max < 0:
         raise ValueError(f"n_max must be >= 0, not {n_max}")
-    first, last = _interval(neuron, source)
-    targets = [(u - first, p) for u, p in _leak(neuron, np.arange(first, last + 1, dtype=np.int64))]
+    first, last = interval(neuron, source)
+    targets = [
+        (u - first, p) for u, p in leak_targets(neuron, np.arange(first, last + 1, dtype=np.int64))
+    ]
     lowest = min(int(u[0]) for u, _ in targets)
     size = max(int(u[-1]) for u, _ in targets) - lowest + 1
     smallest = int(source.values[0])
@@ -158,8 +165,8 @@ def stationary(
     ValueError
         As `solve`, and where the neuron can be caught in states from which it never spikes.
     """
-    _check(neuron, source)
-    matrix = _matrix(neuron, source)
+    check(neuron, source)
+    matrix = transitions(neuron, source)
     factors = eliminate(matrix.band, matrix.lower, matrix.hazard)
     if not factors.pivots.all():
         raise ValueError("the neuron never spikes from some states: no renewals, no distribution")
@@ -169,104 +176,9 @@ def stationary(
     return matrix.states, visits / visits.sum()
 
 
-@dataclass(frozen=True, eq=False)
-class _Matrix:
-    """Q between the `states` that `start` (an index) reaches, and the hazard of a spike."""
-
-    states: NDArray[np.int64]
-    start: int
-    band: NDArray[np.float64]
-    lower: int
-    hazard: NDArray[np.float64]
-
-
-def _check(neuron: IntegerLIF, source: IntegerInput) -> None:
-    if neuron.reset != "value":
-        raise ValueError('the chain needs reset = "value": after "subtract" spikes do not renew it')
-    bound = 1 << (neuron.input_width - 1)
-    for value in (int(source.values[0]), int(source.values[-1])):
-        if not -bound <= value < bound:
-            raise ValueError(
-                f"the source's values must be in {-bound} .. {bound - 1} (input_width"
-                f" {neuron.input_width}), not {value}"
-            )
-
-
-def _leak(
-    neuron: IntegerLIF, v: NDArray[np.int64]
-) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Where the leak can take each v, ascending in v, and with what probability."""
-    one = 1 << neuron.leak_bits
-    numerator = v * neuron.leak_multiplier if neuron.leak == "multiply" else v
-    if neuron.rounding == "nearest":
-        numerator = numerator + one // 2
-    quotient, remainder = np.divmod(numerator, one)
-    sign, origin = (1, 0) if neuron.leak == "multiply" else (-1, v)
-    down = origin + sign * quotient
-    if neuron.rounding != "stochastic":
-        return [(down, np.ones(v.size))]
-    up = remainder / one  # of the `one` values of d, `remainder` carry into the quotient
-    return [(down, 1 - up), (down + sign, up)]
-
-
-def _interval(neuron: IntegerLIF, source: IntegerInput) -> tuple[int, int]:
-    """Bounds of the reachable states: the leak is monotonous, so that bounds step to bounds."""
-    first, last = _bounds(
-        neuron.v_reset,
-        int(source.values[0]),
-        int(source.values[-1]),
-        neuron.leak == "shift",
-        neuron.leak_bits,
-        neuron.leak_multiplier,
-        *_smallest_and_largest_d(neuron),
-        neuron.v_min,
-        neuron.threshold - 1,
-    )
-    if last - first >= MOST_STATES:
-        raise ValueError(
-            f"the neuron reaches {last - first + 1} states, more than {MOST_STATES}:"
-            f" take fewer bits"
-        )
-    return first, last
-
-
-def _smallest_and_largest_d(neuron: IntegerLIF) -> tuple[int, int]:
-    one = 1 << neuron.leak_bits
-    return {"floor": (0, 0), "nearest": (one // 2, one // 2), "stochastic": (0, one - 1)}[
-        neuron.rounding
-    ]
-
-
-def _matrix(neuron: IntegerLIF, source: IntegerInput) -> _Matrix:
-    first, last = _interval(neuron, source)
-    if (last - first + 1) * source.values.size > MOST_TRANSITIONS:
-        raise ValueError(
-            f"{last - first + 1} states and {source.values.size} input values make too large a"
-            f" matrix: take fewer bits, or follow the distribution with isi_pmf"
-        )
-    targets = _leak(neuron, np.arange(first, last + 1, dtype=np.int64))
-    u = np.array([u - first for u, _ in targets])
-    p = np.array([p for _, p in targets])
-    begin, threshold = neuron.v_reset - first, neuron.threshold - first
-    reached = _reached(u, p, source.values, begin, threshold)
-    states = np.flatnonzero(reached)
-    index = np.cumsum(reached) - 1
-    u, p = u[:, states], p[:, states]
-    lower, upper = _bandwidth(u, p, source.values, index, threshold)
-    if states.size * (lower + upper + 1) > MOST_ELEMENTS:
-        raise ValueError(
-            f"{states.size} states with steps of -{lower} .. {upper} make too large a matrix:"
-            f" take fewer bits, or follow the distribution with isi_pmf"
-        )
-    band, hazard = _fill(
-        u, p, source.values, source.probabilities, index, threshold, lower, lower + upper + 1
-    )
-    return _Matrix(states + first, int(index[begin]), band, lower, hazard)
-
-
 def _orbit(neuron: IntegerLIF, current: int) -> Chain:
     """A held current: follow the one orbit to the threshold, or to its fixed point."""
-    d, _ = _smallest_and_largest_d(neuron)
+    d, _ = smallest_and_largest_d(neuron)
     leak = (neuron.leak == "shift", neuron.leak_bits, neuron.leak_multiplier, d)
     steps = _steps_to(neuron.threshold, neuron.v_reset, current, *leak, neuron.v_min)
     if steps == 0:
@@ -274,7 +186,7 @@ def _orbit(neuron: IntegerLIF, current: int) -> Chain:
     return Chain(float(steps + neuron.refractory), 0.0, 0.0, 0.0, 0.0)
 
 
-def _moments(matrix: _Matrix, factors: Elimination) -> list[NDArray[np.float64]]:
+def _moments(matrix: Transitions, factors: Elimination) -> list[NDArray[np.float64]]:
     """Mean and central moments of the time to a spike, from every state.
 
     With X = 1 + X', delta = T' - (T - 1), X' - T' independent of delta given the next state, and
@@ -321,11 +233,6 @@ def _expect(
 
 
 @njit(cache=True)
-def _leak_one(v: int, shift: bool, bits: int, multiplier: int, d: int) -> int:
-    return v - ((v + d) >> bits) if shift else (v * multiplier + d) >> bits
-
-
-@njit(cache=True)
 def _steps_to(
     threshold: int,
     v: int,
@@ -340,118 +247,9 @@ def _steps_to(
     steps = 0
     while True:
         steps += 1
-        following = max(_leak_one(v, shift, bits, multiplier, d) + current, v_min)
+        following = max(leak_one(v, shift, bits, multiplier, d) + current, v_min)
         if following >= threshold:
             return steps
         if following <= v:
             return 0
         v = following
-
-
-@njit(cache=True)
-def _bounds(
-    v_reset: int,
-    smallest: int,
-    largest: int,
-    shift: bool,
-    bits: int,
-    multiplier: int,
-    d_smallest: int,
-    d_largest: int,
-    v_min: int,
-    v_max: int,
-) -> tuple[int, int]:
-    d_down, d_up = (d_largest, d_smallest) if shift else (d_smallest, d_largest)
-    first = v_reset
-    while True:
-        v = max(_leak_one(first, shift, bits, multiplier, d_down) + smallest, v_min)
-        if v >= first:
-            break
-        first = v
-    last = v_reset
-    while True:
-        v = min(_leak_one(last, shift, bits, multiplier, d_up) + largest, v_max)
-        if v <= last:
-            break
-        last = v
-    return first, last
-
-
-@njit(cache=True)
-def _reached(
-    u: NDArray[np.int64],
-    p: NDArray[np.float64],
-    values: NDArray[np.int64],
-    begin: int,
-    threshold: int,
-) -> NDArray[np.bool_]:
-    """All states (from 0 up) that `begin` leads to."""
-    reached = np.zeros(u.shape[1], np.bool_)
-    reached[begin] = True
-    waiting = np.empty(u.shape[1], np.int64)
-    waiting[0] = begin
-    size = 1
-    while size > 0:
-        size -= 1
-        v = waiting[size]
-        for branch in range(u.shape[0]):
-            if p[branch, v] == 0.0:
-                continue
-            for value in values:
-                w = max(u[branch, v] + value, 0)
-                if w >= threshold:
-                    break
-                if not reached[w]:
-                    reached[w] = True
-                    waiting[size] = w
-                    size += 1
-    return reached
-
-
-@njit(cache=True)
-def _bandwidth(
-    u: NDArray[np.int64],
-    p: NDArray[np.float64],
-    values: NDArray[np.int64],
-    index: NDArray[np.int64],
-    threshold: int,
-) -> tuple[int, int]:
-    """How many places down and up a step leads; `index` numbers the reached states."""
-    lower, upper = 0, 0
-    for i in range(u.shape[1]):
-        for branch in range(u.shape[0]):
-            if p[branch, i] == 0.0:
-                continue
-            for value in values:
-                w = max(u[branch, i] + value, 0)
-                if w >= threshold:
-                    break
-                lower, upper = max(lower, i - index[w]), max(upper, index[w] - i)
-    return lower, upper
-
-
-@njit(cache=True)
-def _fill(
-    u: NDArray[np.int64],
-    p: NDArray[np.float64],
-    values: NDArray[np.int64],
-    probabilities: NDArray[np.float64],
-    index: NDArray[np.int64],
-    threshold: int,
-    lower: int,
-    width: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The banded matrix of Q, and the hazard."""
-    n = u.shape[1]
-    band, hazard = np.zeros((n, width)), np.zeros(n)
-    for i in range(n):
-        for branch in range(u.shape[0]):
-            if p[branch, i] == 0.0:
-                continue
-            for k in range(values.size):
-                w = max(u[branch, i] + values[k], 0)
-                if w >= threshold:
-                    hazard[i] += p[branch, i] * probabilities[k]
-                else:
-                    band[i, index[w] - i + lower] += p[branch, i] * probabilities[k]
-    return band, hazard

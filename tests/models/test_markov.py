@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from rheobase.models.integer import markov
-from rheobase.models.integer.elimination import eliminate
 from rheobase.models.integer.input import IntegerInput
-from rheobase.models.integer.laws import dead_zone, decay, rounding_bias
 from rheobase.models.integer.lif import IntegerLIF
 
 
@@ -159,25 +157,6 @@ def test_isi_distribution_equals_rational_arithmetic():
         assert tail == pytest.approx(float(sum(q.values())), rel=1e-13, abs=0)
 
 
-@pytest.mark.parametrize("n, lower, upper", [(1, 0, 0), (5, 2, 1), (40, 39, 39), (150, 7, 60)])
-def test_elimination_of_any_shape_solves_the_system(n, lower, upper):
-    rng = np.random.default_rng(n)
-    offset = np.subtract.outer(np.arange(n), np.arange(n))
-    q = rng.random((n, n)) * (offset <= lower) * (offset >= -upper)
-    hazard = rng.random(n) * 0.1
-    total = hazard + q.sum(axis=1)
-    q, hazard = q / total[:, None], hazard / total
-    band = np.zeros((n, lower + upper + 1))
-    for i, j in np.argwhere(q > 0):
-        band[i, j - i + lower] = q[i, j]
-    factors = eliminate(band, lower, hazard)
-    b = rng.random(n)
-    # the dense solver loses the condition number, about 1 / hazard
-    assert factors.solve(b) == pytest.approx(np.linalg.solve(np.eye(n) - q, b), rel=1e-11, abs=0)
-    transposed = np.linalg.solve((np.eye(n) - q).T, b)
-    assert factors.solve_transposed(b) == pytest.approx(transposed, rel=1e-11, abs=0)
-
-
 # --- a real size --------------------------------------------------------------------------------
 
 
@@ -196,21 +175,6 @@ def brunel(width=12, lsb=0.0125, dt=0.1, rounding="nearest"):
 def white_noise(mu, sigma, lsb=0.0125, dt=0.1):
     a = exp(-dt / 20)
     return IntegerInput.gaussian((1 - a) * mu / lsb, sigma * sqrt((1 - a * a) / 2) / lsb, 16)
-
-
-@pytest.mark.parametrize("mu, sigma", [(25, 3), (15, 5), (0, 2.9)])
-def test_the_order_of_elimination_does_not_matter(mu, sigma):
-    neuron, src = brunel(), white_noise(mu, sigma)
-    matrix = markov._matrix(neuron, src)
-    n, width = matrix.band.shape
-    assert n == 3648 and width > 300
-    mirrored = np.ascontiguousarray(matrix.band[::-1, ::-1])
-    factors = eliminate(mirrored, width - 1 - matrix.lower, matrix.hazard[::-1].copy())
-    t = factors.solve(np.ones(n))[n - 1 - matrix.start]
-    rounding = n * np.finfo(float).eps
-    chain = markov.solve(neuron, src)
-    assert chain.mean_isi == pytest.approx(t + neuron.refractory, rel=rounding, abs=0)
-    assert (chain.rate < 1e-22) == (mu == 0)
 
 
 def test_moments_equal_those_of_the_isi_distribution():
@@ -382,65 +346,3 @@ def test_what_the_chain_refuses():
     no_leak = IntegerLIF(32, 2**31 - 1, 0, leak_bits=1, leak_multiplier=2, input_width=32)
     with pytest.raises(ValueError, match="states, more than"):
         markov.solve(no_leak, source({-(2**20): 0.5, 2**20: 0.5}))
-
-
-# --- closed forms -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("leak", ["multiply", "shift"])
-@pytest.mark.parametrize("rounding", ["floor", "nearest", "stochastic"])
-def test_dead_zone_is_where_the_leak_does_nothing(leak, rounding):
-    multiplier = 253 if leak == "multiply" else 0
-    neuron = IntegerLIF(12, 2000, 0, 0, leak, 8, multiplier, rounding)
-    v = np.arange(-500, 501)
-    still = neuron.run(np.zeros((1, v.size), int), v0=v).v == v
-    if rounding == "stochastic":
-        still = sum(p * (u == v) for u, p in markov._leak(neuron, v)) == 1
-    low, high = dead_zone(neuron, 1.0)
-    inside = (v > low) & (v < high)
-    assert still[inside].all()
-    assert not still[(v < low) | (v > high)].any()
-    assert inside.any() == (rounding != "stochastic")
-
-
-def test_eight_bits_rounded_to_nearest_are_a_perfect_integrator():
-    neuron = brunel(8, 0.2)
-    low, high = dead_zone(neuron, 0.2)
-    assert high == -low > 20 and low < -19.9  # mV: beyond the threshold
-    assert 0.2 / (2 * (1 - decay(neuron))) == high
-
-
-@pytest.mark.parametrize("leak", ["multiply", "shift"])
-@pytest.mark.parametrize("rounding", ["floor", "nearest", "stochastic"])
-def test_rounding_bias_is_a_shift_of_the_drive(leak, rounding):
-    """The free membrane's mean, exactly from the chain, moves by the bias (no threshold near)."""
-    lsb = 0.2
-    neuron = IntegerLIF(16, 30000, 0, 0, leak, 4, 13 if leak == "multiply" else 0, rounding)
-    currents = IntegerInput.gaussian(2.0, 12.0, 16)
-    bias = rounding_bias(neuron, lsb)
-    ideal = currents.mean / (1 - decay(neuron))
-    assert (free_mean(neuron, currents) - ideal) * lsb == pytest.approx(bias, abs=1e-6)
-    if rounding == "floor":
-        nominal = lsb / (2 * (1 - decay(neuron))) * (-1 if leak == "multiply" else 1)
-        assert bias == pytest.approx(nominal * (1 - 2**-4), rel=1e-12, abs=0)
-
-
-def free_mean(neuron, src):
-    """Mean of the free membrane by power iteration of the leak and the input's distribution."""
-    states = np.arange(-1000, 1001)
-    p = (states == 0) * 1.0
-    kernel = np.zeros(2 * int(np.abs(src.values).max()) + 1)
-    kernel[src.values + kernel.size // 2] = src.probabilities
-    for _ in range(350):  # 22 time constants
-        after = np.zeros(states.size)
-        for u, pu in markov._leak(neuron, states):
-            after += np.bincount(u + 1000, p * pu, states.size)
-        p = np.convolve(after, kernel, "same")
-    return float(p @ states)
-
-
-def test_laws_refuse_a_neuron_without_leak():
-    neuron = IntegerLIF(12, 2000, leak_bits=8, leak_multiplier=256)
-    for law in (rounding_bias, dead_zone):
-        with pytest.raises(ValueError, match="leak_multiplier = 256 is no leak"):
-            law(neuron, 1.0)
