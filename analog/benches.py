@@ -54,14 +54,14 @@ def leak(lif: AnalogLIF, step: float = 0.5e-3) -> tuple[float, float]:
     return slope, float(crossing(v, -i, 0.0)[0])
 
 
-def parasitic_capacitance(lif: AnalogLIF) -> float:
-    """Capacitance (F) that the cells add to the membrane at rest, by AC at ``1/(2 pi tau_m)``.
+def parasitic_capacitance(lif: AnalogLIF, times: float = 1.0) -> float:
+    """Capacitance (F) that the cells add to the membrane at rest, by AC at ``times/(2 pi tau_m)``.
 
     The current mirror's own delay is in it: a leak that follows the membrane late by t acts as
-    ``-g_m t``.
+    ``-g_m t``, except at frequencies that the mirror cannot follow.
     """
     rest = lif.voltage(lif.neuron.v_rest)
-    frequency = 1 / (2 * np.pi * lif.tau_m)
+    frequency = times / (2 * np.pi * lif.tau_m)
     bench = f"Vm m 0 {rest!r} ac 1\n.ac lin 1 {frequency!r} {frequency!r}\n.save i(Vm)"
     admittance = -simulate(lif, without(lif, "Cm"), bench, ["vm#branch"], STATIC)["vm#branch"][0]
     return float(admittance.imag / (2 * np.pi * frequency))
@@ -130,7 +130,8 @@ def cycle(lif: AnalogLIF, v_trip: float, slope: float) -> tuple[float, float]:
     drive = slope * (lif.c_m + parasitic_capacitance(lif))
     half = lif.technology.supply / 2
     still, moving = (
-        one_spike(lif, circuit, v_trip, slope, drive, after, 3 * lif.t_dead) for after in (0.0, drive)
+        one_spike(lif, circuit, v_trip, slope, drive, after, 3 * lif.t_dead)
+        for after in (0.0, drive)
     )
     t, v = moving["time"], moving["m"]
     released = crossing(t, -moving["spike"], -half)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ..models.neuron import LIF
 from . import benches, ngspice
+from .cells import Size
 from .lif import AnalogLIF
 from .technology import Technology, generic180
 
@@ -77,11 +78,13 @@ def design(
         v_reset_reference=0.0,
         c_ref=c_ref,
         options=ngspice.options(abstol=1e-18 * max(speed_up, 1.0)),
+        leak_size=Size(2e-6, 2e-6),  # larger gates would make the current mirror slow
+        comparator_size=Size(2e-6, technology.l_min),
+        load_size=Size(1e-6, technology.l_min),
+        reset_size=Size(1e-6, technology.l_min),
     )
     rest, threshold, reset = (lif.voltage(v) for v in (neuron.v_rest, neuron.v_th, neuron.v_reset))
-    lif = replace(
-        lif, v_rest_reference=rest, v_th_reference=threshold, v_reset_reference=reset
-    )
+    lif = replace(lif, v_rest_reference=rest, v_th_reference=threshold, v_reset_reference=reset)
     nominal_slope = 0.5 * (threshold - rest) / tau  # at threshold, driven at 1.5 times rheobase
     for _ in range(12):
         g_m = (c_m + benches.parasitic_capacitance(lif)) / tau

@@ -43,7 +43,7 @@ class _Cell(SubCircuit):
 class OTA(_Cell):
     """Five-transistor transconductance amplifier, nodes ``plus minus out bias vdd``.
 
-    In weak inversion the current out of ``out`` is ``i = I_bias tanh((v_plus - v_minus)/(2 n U_T))``
+    In weak inversion the current ``i = I_bias tanh((v_plus - v_minus)/(2 n U_T))`` leaves ``out``,
     with slope ``g_m = I_bias/(2 n U_T)``; with ``minus`` tied to ``out`` it is a leak towards
     ``v_plus``.
     """
@@ -59,13 +59,14 @@ class OTA(_Cell):
 
 
 class Comparator(_Cell):
-    """OTA without feedback and three inverters, nodes ``v_m v_th q bias vdd``.
+    """OTA without feedback and three inverting stages, nodes ``v_m v_th q bias vdd``.
 
     ``q`` falls when ``v_m`` rises above ``v_th``. n stages of gain-bandwidth ``w`` answer a ramp of
-    slope s after about ``(V_dd/(s w**n))**(1/(n + 1))``: on slow ramps several stages of low gain are
-    faster than one of high gain, hence the short gates. The membrane drives the mirror side, whose
-    node hardly moves, so that little charge is kicked back. The inverters that wait near their trip
-    point are starved by the bias current, so that they draw no crow-bar current.
+    slope s after about ``(V_dd/(s w**n))**(1/(n + 1))``: on slow ramps several stages of low gain
+    are faster than one of high gain, hence the short gates. The membrane drives the mirror side,
+    whose node hardly moves, so that little charge is kicked back. Two stages are single pMOS loaded
+    with the bias current, so that a slow membrane costs no crow-bar current; the last is a plain
+    inverter, whose input is fast.
     """
 
     def __init__(self, name: str, technology: Technology, size: Size, load: Size) -> None:

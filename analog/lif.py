@@ -1,4 +1,4 @@
-"""A leaky integrate-and-fire neuron of transistors: OTA leak, capacitor, comparator, reset, dead time.
+"""A leaky integrate-and-fire neuron of transistors: OTA, capacitor, comparator, reset, dead time.
 
     C dv/dt = I + I_leak tanh((v_rest - v)/(2 n U_T));   v >= v_th: spike, v = v_reset for t_dead
 
@@ -62,10 +62,10 @@ class AnalogLIF:
     v_reset_reference: float
     c_ref: float
     options: str
-    leak_size: Size = Size(2e-6, 2e-6)
-    comparator_size: Size = Size(2e-6, 0.18e-6)
-    load_size: Size = Size(1e-6, 0.18e-6)
-    reset_size: Size = Size(1e-6, 0.18e-6)
+    leak_size: Size
+    comparator_size: Size
+    load_size: Size
+    reset_size: Size
 
     @property
     def tau_m(self) -> float:
@@ -99,9 +99,7 @@ class AnalogLIF:
         circuit.C("m", "m", "0", self.c_m)
         circuit.X("leak", "ota", "v_rest", "m", "m", "n_leak", "vdd")
         circuit.X("comparator", "comparator", "m", "v_th", "q", "n_comparator", "vdd")
-        circuit.X(
-            "refractory", "refractory", "q", "spike", "n_refractory", "n_comparator", "vdd"
-        )
+        circuit.X("refractory", "refractory", "q", "spike", "n_refractory", "n_comparator", "vdd")
         circuit.X("reset", "reset", "m", "spike", "v_reset", "vdd")
         return circuit
 

@@ -7,6 +7,7 @@ plain text with exactly one analysis (.op, .dc, .ac, .tran); it runs the same un
 import atexit
 import os
 import pickle
+import queue
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from . import libngspice
+
 
 def options(abstol: float = 1e-18) -> str:
     """Solver options for subthreshold currents; `abstol` (A) is about 1e-7 of the smallest bias.
@@ -56,7 +58,7 @@ class Session:
             raise NgspiceError(_INSTALL)
         self._folder = Path(tempfile.mkdtemp(prefix="rheobase-ngspice-"))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", libngspice.__name__],
+            [sys.executable, "-P", libngspice.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -136,8 +138,18 @@ class Session:
 _idle: dict[int, list[Session]] = {}  # by process id: a forked child must not share our pipes
 
 
+def _take() -> Session:
+    idle = _idle.get(os.getpid(), [])
+    return idle.pop() if idle else Session()
+
+
+def _give_back(session: Session) -> None:
+    _idle.setdefault(os.getpid(), []).append(session)
+
+
 @atexit.register
-def _close_idle() -> None:
+def close() -> None:
+    """End the processes that are kept warm; the next `run` starts a new one."""
     for session in _idle.pop(os.getpid(), []):
         session.close()
 
@@ -171,10 +183,9 @@ def run(
     NgspiceError
         With ngspice's own last messages.
     """
-    idle = _idle.setdefault(os.getpid(), [])
-    session = idle.pop() if idle else Session()
+    session = _take()
     result = session.run(deck, vectors, files, timeout)
-    idle.append(session)
+    _give_back(session)
     return result
 
 
@@ -186,9 +197,26 @@ def run_all(
     workers: int = 2,
 ) -> list[dict[str, np.ndarray]]:
     """Simulate several decks, `workers` at a time, and return their results in order; see `run`."""
+    free: queue.SimpleQueue[Session] = queue.SimpleQueue()
+    sessions = [_take() for _ in range(workers)]
+    for session in sessions:
+        free.put(session)
+
+    def one(deck: str) -> dict[str, np.ndarray]:
+        session = free.get()
+        try:
+            return session.run(deck, vectors, files, timeout)
+        finally:
+            free.put(session)
+
     with ThreadPoolExecutor(workers) as pool:
         try:
-            return list(pool.map(lambda deck: run(deck, vectors, files, timeout), decks))
-        except BaseException:
+            results = list(pool.map(one, decks))
+        except BaseException:  # Ctrl-C too: end the simulations, or the pool would wait for them
             pool.shutdown(wait=False, cancel_futures=True)
+            for session in sessions:
+                session.close()
             raise
+    for session in sessions:
+        _give_back(session)
+    return results

@@ -32,37 +32,64 @@ class Trace:
     spike_times: np.ndarray
 
 
-def constant(lif: AnalogLIF, current: float, t_stop: float, t_max: float) -> str:
-    """Bench lines for a constant `current` (A) from reset at t = 0 on, time steps <= `t_max`."""
-    return f"Istimulus 0 m {float(current)!r}\n{_transient(lif, t_stop, t_max)}"
+@dataclass(frozen=True)
+class Bench:
+    """A test bench for `AnalogLIF.netlist`: its lines, the files that they name, the reltol."""
+
+    lines: str
+    files: dict[str, str]
+    reltol: float
 
 
-def held(
-    lif: AnalogLIF, current: np.ndarray, dt: float, t_stop: float
-) -> tuple[str, dict[str, str]]:
-    """Bench lines and stimulus file for a `current` array (A), entry k held over [k dt, (k+1) dt).
+def bench(
+    lif: AnalogLIF,
+    current: float | np.ndarray,
+    t_stop: float,
+    dt: float | None = None,
+    t_max: float | None = None,
+) -> Bench:
+    """Test bench that plays `current` into the membrane, from the reset voltage on; see `simulate`.
 
-    XSPICE's filesource plays the steps, scaled to order one. It does not tell the solver when it
+    XSPICE's filesource plays an array, scaled to order one. It does not tell the solver when it
     jumps, and a jump inside a time step is smeared over it; so a noise source of amplitude zero
     makes a break point at each multiple of `dt`, and each jump comes a thousandth of `dt` later,
-    just behind its break point. (A PULSE source loses its break points after some twenty periods.)
+    just behind its break point. (A PULSE source loses its break points after some twenty periods,
+    a PWL source of n points takes a time of order n**2.)
     """
+    if not 0 < t_stop < np.inf:
+        raise ValueError(f"t_stop must be finite and > 0 s, not {t_stop!r}")
+    if not isinstance(current, np.ndarray):
+        if dt is not None:
+            raise ValueError(f"dt = {dt!r} goes with a current array, and current is a number")
+        step = _time_step(lif, current) if t_max is None else t_max
+        source = f"Istimulus 0 m {float(current)!r}"
+        return Bench(f"{source}\n{_transient(lif, t_stop, step)}", {}, 1e-4)
+    if dt is None or not 0 < dt < np.inf:
+        raise ValueError(f"a current array needs its dt in s, > 0, not {dt!r}")
+    if t_max is not None:
+        raise ValueError(f"t_max = {t_max!r} goes with a constant current, not with an array")
+    if current.ndim != 1 or len(current) < t_stop / dt * (1 - 1e-9):
+        raise ValueError(
+            f"current must have shape (samples,) with at least t_stop/dt = {t_stop / dt:g} "
+            f"entries, not shape {current.shape}"
+        )
+    if not np.all(np.isfinite(current)):
+        raise ValueError("current must be finite")
     scale = float(np.max(np.abs(current))) or 1.0
     times = (np.arange(len(current) + 1) + 1e-3) * dt
     times[0] = 0.0
     values = np.append(current, current[-1]) / scale
-    table = "".join(
-        f"{t!r} {x!r}\n" for t, x in zip(times.tolist(), values.tolist(), strict=True)
-    )
-    bench = (
-        f"Astimulus %vd([level 0]) stimulus\n"
+    rows = zip(times.tolist(), values.tolist(), strict=True)
+    lines = (
+        "Astimulus %vd([level 0]) stimulus\n"
         f'.model stimulus filesource (file="{STIMULUS_FILE}" '
         "amploffset=[0] amplscale=[1] amplstep=true)\n"
         f"Gstimulus 0 m level 0 {scale!r}\n"
         f"Vclock clock 0 trnoise(0 {float(dt)!r} 0 0)\n"
         f"{_transient(lif, t_stop, dt)}"
     )
-    return bench, {STIMULUS_FILE: table}
+    # The break points keep the time steps short, so a coarser reltol does.
+    return Bench(lines, {STIMULUS_FILE: "".join(f"{t!r} {x!r}\n" for t, x in rows)}, 1e-3)
 
 
 def _transient(lif: AnalogLIF, t_stop: float, t_max: float) -> str:
@@ -110,28 +137,10 @@ def simulate(
     NgspiceError
         The simulation failed.
     """
-    if not 0 < t_stop < np.inf:
-        raise ValueError(f"t_stop must be finite and > 0 s, not {t_stop!r}")
-    files = {lif.technology.model_file.name: lif.technology.model_file.read_text()}
-    if isinstance(current, np.ndarray):
-        if dt is None or not 0 < dt < np.inf:
-            raise ValueError(f"a current array needs its dt in s, > 0, not {dt!r}")
-        if current.ndim != 1 or len(current) < t_stop / dt * (1 - 1e-9):
-            raise ValueError(
-                f"current must have shape (samples,) with at least t_stop/dt = {t_stop / dt:g} "
-                f"entries, not shape {current.shape}"
-            )
-        if not np.all(np.isfinite(current)):
-            raise ValueError("current must be finite")
-        bench, stimulus = held(lif, current, dt, t_stop)
-        files |= stimulus
-        reltol = 1e-3  # break points every dt keep the steps short enough
-    elif dt is not None:
-        raise ValueError(f"dt = {dt!r} goes with a current array, and current is a number")
-    else:
-        bench = constant(lif, current, t_stop, t_max or _time_step(lif, current))
-        reltol = 1e-4
-    result = ngspice.run(lif.netlist(bench, reltol), ["time", "m", "spike"], files, timeout)
+    played = bench(lif, current, t_stop, dt, t_max)
+    card = {lif.technology.model_file.name: lif.technology.model_file.read_text()}
+    deck = lif.netlist(played.lines, played.reltol)
+    result = ngspice.run(deck, ["time", "m", "spike"], card | played.files, timeout)
     t, v_m = result["time"], result["m"]
     return Trace(t, v_m, crossing(t, result["spike"], lif.technology.supply / 2))
 
