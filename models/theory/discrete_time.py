@@ -25,6 +25,7 @@ W(v) = E[T (T + 1)] / 2 solve
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, exp, expm1, pi, sqrt
 
 import numpy as np
@@ -41,6 +42,8 @@ _SMALLEST_ESCAPE = 1e-300
 _PANEL, _POINTS = 2.5, 10  # quadrature: panel in standard deviations of a step, points a panel
 _PER_STEP = 32  # cells a standard deviation of a step, for jumps
 _ROUNDING = 1e-12
+_LARGEST_NODES = 100_000
+_LARGEST_MATRIX = 20_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +125,14 @@ def _check_step(neuron: LIF, mu: float, dt: float) -> tuple[float, float, int]:
     return neuron.v_rest + mu, exp(-dt / neuron.tau_m), round(neuron.t_ref / dt)
 
 
+def _check_size(what: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise ValueError(
+            f"the noise of one step is too small for the range of v: {size} {what}, at most"
+            f" {limit}; increase dt or the noise"
+        )
+
+
 def solve(neuron: LIF, mu: float, sigma: float, dt: float) -> DiscreteTime:
     """Rate, CV and interval distribution under white noise.
 
@@ -160,6 +171,7 @@ def solve(neuron: LIF, mu: float, sigma: float, dt: float) -> DiscreteTime:
     noise = sigma * sqrt(-expm1(-2 * dt / neuron.tau_m) / 2)
     lowest = min(neuron.v_reset, m) - _REACH * sigma / sqrt(2)
     panels = ceil((neuron.v_th - lowest) / (_PANEL * noise))
+    _check_size("nodes", panels * _POINTS, _LARGEST_NODES)
     intervals = []
     for points in (_POINTS - 2, _POINTS):
         x, w = np.polynomial.legendre.leggauss(points)
@@ -271,8 +283,10 @@ def solve_jumps(
     Returns
     -------
     DiscreteTime
-        Extrapolated from cells of two widths (second order); `error` is the distance from the finer
-        of the two, plus the residual of the linear solver. `density` and `isi` are the finer's.
+        Extrapolated from cells of two widths (second order). `error` is its distance from the
+        finer of the two, plus twice what a third, coarser one changes (jumps that just reach
+        threshold leave an irregular part), plus the residual of the linear solver. `density` and
+        `isi` are those of the finest cells.
 
     Raises
     ------
@@ -297,19 +311,23 @@ def solve_jumps(
     free_sd = step_sd / sqrt(forget * (1 + a))
     lowest = min(neuron.v_reset, mean_v) - _REACH * (free_sd - min(weights.min(), 0.0))
     cells = 8 * ceil((neuron.v_th - lowest) / step_sd * _PER_STEP / 8)
+    _check_size("cells times jump sizes", cells * sizes.size, _LARGEST_MATRIX)
     edges = np.linspace(lowest, neuron.v_th, cells + 1)
     chain = _jump_chain(edges, sizes, mass, m, a, neuron)
     found = []
-    for grid, group in ((chain.grouped(2), 4), (chain, 8)):
+    for grid, group in ((chain.grouped(4), 2), (chain.grouped(2), 4), (chain, 8)):
         steps, visits, residual = grid.passage_two_grid(group)
         found.append(grid.moments(steps, visits))
     # second order in the width of the cells
-    mean, square = ((4 * fine - coarse) / 3 for coarse, fine in zip(*found, strict=True))
+    (rough, _), (mean, square) = (
+        ((4 * fine[0] - coarse[0]) / 3, (4 * fine[1] - coarse[1]) / 3)
+        for coarse, fine in pairwise(found)
+    )
     interval = refractory + mean
     return DiscreteTime(
         rate=1 / (interval * dt),
         cv=_cv(mean, square, interval),
-        error=abs(found[1][0] - mean) / interval + residual + _ROUNDING,
+        error=(abs(found[2][0] - mean) + 2 * abs(rough - mean)) / interval + residual + _ROUNDING,
         v=(edges[:-1] + edges[1:]) / 2,
         density=visits / (edges[1] - edges[0]) / interval,
         _refractory=refractory,

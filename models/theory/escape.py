@@ -89,8 +89,8 @@ class Chain:
         width = int(np.max(np.abs(q.col - q.row), initial=0))
         if n * width**2 > _LARGEST_COST:
             raise ValueError(
-                f"the noise of one step is too small for the range of v: {n} nodes that couple"
-                f" over {width} cost more than {_LARGEST_COST:g} operations; increase dt or sigma"
+                f"the noise of one step is too small for the range of v: {n} nodes coupled over"
+                f" {width} cost more than {_LARGEST_COST:g} operations; increase dt or the noise"
             )
         bands = np.zeros((n, 2 * width + 1))
         bands[q.row, q.col - q.row + width] = q.data
