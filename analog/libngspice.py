@@ -25,7 +25,7 @@ _EXIT = c.CFUNCTYPE(c.c_int, c.c_int, c.c_bool, c.c_bool, c.c_int, c.c_void_p)
 _SEND_DATA = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int, c.c_int, c.c_void_p)
 _SEND_INIT = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int, c.c_void_p)
 _RUNNING = c.CFUNCTYPE(c.c_int, c.c_bool, c.c_int, c.c_void_p)
-_FATAL = ("aborted", "timestep too small", "singular matrix", "no such", "fatal")
+_FATAL = ("aborted", "timestep too small", "no such", "fatal")
 
 
 class _Vector(c.Structure):

@@ -131,8 +131,9 @@ class Session:
         """What ngspice last printed, ready to append to an error message."""
         log = self._folder / libngspice.LOG
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-        told = [line for line in lines if re.search("error|warning|note|small|abort|%", line, re.I)]
-        return "".join(f"\n  ngspice: {line}" for line in (told or lines)[-8:])
+        told = [line for line in lines if re.search("error|warning|small|abort", line, re.I)]
+        progress = [line for line in lines if "%]" in line]
+        return "".join(f"\n  ngspice: {line}" for line in (told or lines)[-8:] + progress[-1:])
 
 
 _idle: dict[int, list[Session]] = {}  # by process id: a forked child must not share our pipes
