@@ -131,7 +131,7 @@ def run(
         raise ValueError(f"substeps must be >= 1, not {substeps!r}")
     start = neuron.v_reset if v0 is None else v0
     if not neuron.v[0] <= start < neuron.v_trip:
-        raise ValueError(f"v0 must be {neuron.v[0]!r} .. {neuron.v_trip!r} V, not {start!r}")
+        raise ValueError(f"v0 must be {neuron.v[0]:g} .. {neuron.v_trip!r} V, not {start!r}")
     cubics = np.ascontiguousarray(PchipInterpolator(neuron.v, neuron.i_leak).c)
     numbers = (neuron.c_m, neuron.v_trip, neuron.v_reset, neuron.t_dead)
     times, trace, left = _run(
@@ -139,7 +139,7 @@ def run(
     )
     if left >= 0:
         raise ValueError(
-            f"the membrane fell below the measured table ({neuron.v[0]!r} V) in step {left}:"
+            f"the membrane fell below the measured table ({neuron.v[0]:g} V) in step {left}:"
             " measure the leak further down"
         )
     return np.array(times, float), trace

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import PchipInterpolator
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
-_HALVINGS = 12
+_HALVINGS = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class MeasuredNeuron:
         if not self.v[0] <= self.v_reset < self.v_trip <= self.v[-1]:
             raise ValueError(
                 f"v_reset = {self.v_reset!r} must be < v_trip = {self.v_trip!r} V, both in the"
-                f" table's {self.v[0]!r} .. {self.v[-1]!r} V"
+                f" table's {self.v[0]:g} .. {self.v[-1]:g} V"
             )
 
 
