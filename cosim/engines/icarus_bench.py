@@ -17,7 +17,7 @@ from cocotb.triggers import RisingEdge
 
 PERIOD_NS = 10
 SETTLE = 64  # clocks after the last marker
-PATIENCE = 1000  # clocks without a transfer, per neuron, until the core is hung
+PATIENCE = 1000  # open clocks per neuron without a transfer, after which a core counts as hung
 
 
 class Bench:
@@ -48,23 +48,26 @@ class Bench:
     async def run(self) -> None:
         """Offer all currents, take all events, and watch."""
         dut, job, currents = self.dut, self.job, self.currents
+        i_valid, i_ready, i_payload = dut.i__valid, dut.i__ready, dut.i__payload
+        o_valid, o_ready, o_payload = dut.o__valid, dut.o__ready, dut.o__payload
         mask = (1 << job["input_width"]) - 1
-        markers = waiting_since = extra = 0
+        markers = last_transfer = extra = 0
         waiting: int | None = None
+        patience = PATIENCE * job["n"] / (1 - max(job["idle"], job["backpressure"]))
         edge = RisingEdge(dut.clk)
-        while extra < SETTLE and self.cycles - waiting_since < PATIENCE * job["n"]:
+        while extra < SETTLE and self.cycles - last_transfer < patience:
             pending = self.updates < len(currents)
             offer = pending and self.random.random() >= job["idle"]
             accept = self.random.random() >= job["backpressure"]
-            dut.i__valid.value = int(offer)
-            dut.i__payload.value = currents[self.updates] & mask if offer else 0
-            dut.o__ready.value = int(accept)
+            i_valid.value = int(offer)
+            i_payload.value = currents[self.updates] & mask if offer else 0
+            o_ready.value = int(accept)
             await edge
 
-            handshakes = (dut.i__ready.value, dut.o__valid.value)
+            handshakes = (i_ready.value, o_valid.value)
             known = all(value.is_resolvable for value in handshakes)
             open_, valid = map(int, handshakes) if known else (0, 0)
-            event = dut.o__payload.value if valid else None
+            event = o_payload.value if valid else None
             if not known or (event is not None and not event.is_resolvable):
                 self.fault("unknown values (x or z) on the outputs")
                 return
@@ -82,10 +85,10 @@ class Bench:
             if payload is not None and accept:
                 self.events.append((self.cycles, payload))
                 markers += payload >> job["last_bit"] & 1
-                waiting_since = self.cycles
+                last_transfer = self.cycles
             if offer and open_:
                 self.updates += 1
-                waiting_since = self.cycles
+                last_transfer = self.cycles
             self.cycles += 1
             extra += self.updates == len(currents) and markers >= job["steps"]
         if self.updates < len(currents):
