@@ -93,7 +93,7 @@ def _charging_time(
         middle = (low + high) / 2
         halves = np.stack([panels(low, middle), panels(middle, high)])
         change = np.abs(halves.sum(0) - coarse)
-        done = (change <= 1e-12 * halves.sum(0)) | (halving == _HALVINGS - 1)
+        done = (change <= 1e-11 * (total + halves.sum())) | (halving == _HALVINGS - 1)
         total += halves.sum(0)[done].sum()
         error += change[done].sum()
         low, middle, high = low[~done], middle[~done], high[~done]

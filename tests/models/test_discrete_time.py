@@ -57,7 +57,7 @@ def test_white_noise_against_simulation(mu, sigma, dt):
     run = lif.white_noise(NEURON, mu, sigma, dt=dt, steps=steps, neurons=neurons, seed=7)
     law = Law(discrete_time.solve(NEURON, mu, sigma, dt), dt)
     assert abs(z_of_count(run, law, neurons, steps)) < Z
-    n_max = int(20 / (law.rate * dt))
+    n_max = int(8 / (law.rate * dt))
     assert chi_square(intervals(run, neurons), law.isi(n_max)) > 1e-5
 
 
@@ -74,7 +74,7 @@ def test_poisson_synapses_against_simulation(mu, rates, weights, dt):
     run = lif.poisson(NEURON, mu, rates, weights, dt=dt, steps=steps, neurons=neurons, seed=3)
     law = Law(discrete_time.solve_jumps(NEURON, mu, rates, weights, dt), dt)
     assert abs(z_of_count(run, law, neurons, steps)) < Z
-    assert chi_square(intervals(run, neurons), law.isi(int(20 / (law.rate * dt)))) > 1e-5
+    assert chi_square(intervals(run, neurons), law.isi(int(8 / (law.rate * dt)))) > 1e-5
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_density_and_atom_make_one():
 
 
 def test_rare_escapes_keep_their_accuracy():
-    """Some 1e12 and 1e30 steps to a spike; the shifted Siegert rate is right to a few percent."""
+    """From 1e9 to some 1e31 steps to a spike; the shifted Siegert rate is right to a few percent."""
     for mu, sigma in ((12e-3, 2e-3), (8e-3, 2e-3), (8e-3, 1.45e-3)):
         law = discrete_time.solve(NEURON, mu, sigma, 1e-4)
         assert law.error < 1e-9
