@@ -52,7 +52,7 @@ class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class NeuronTable(_Struct):
+class NeuronTable(_Struct, frozen=True):
     """``[neuron]``."""
 
     tau_m: Second
@@ -63,12 +63,12 @@ class NeuronTable(_Struct):
     c_m: Farad | None = None
 
 
-class _StimulusTable(_Struct, kw_only=True, tag_field="kind"):
+class _StimulusTable(_Struct, kw_only=True, tag_field="kind", frozen=True):
     name: str
     on: tuple[SubstrateName, ...] = ("theory", "reference", "rtl", "spice")
 
 
-class SweepTable(_Struct, rename={"start": "from", "stop": "to"}):
+class SweepTable(_Struct, rename={"start": "from", "stop": "to"}, frozen=True):
     """Equally spaced drives."""
 
     start: Volt
@@ -76,7 +76,7 @@ class SweepTable(_Struct, rename={"start": "from", "stop": "to"}):
     count: Annotated[int, msgspec.Meta(ge=2)]
 
 
-class ConstantTable(_StimulusTable, tag="constant current"):
+class ConstantTable(_StimulusTable, tag="constant current", frozen=True):
     """Constant drives: ``mu`` (R I) and a ``sweep`` of them, or ``current``."""
 
     mu: tuple[Volt, ...] = ()
@@ -84,14 +84,14 @@ class ConstantTable(_StimulusTable, tag="constant current"):
     current: tuple[Ampere, ...] = ()
 
 
-class WhiteNoiseTable(_StimulusTable, tag="white noise"):
+class WhiteNoiseTable(_StimulusTable, tag="white noise", frozen=True):
     """Gaussian white noise in Brunel's convention."""
 
     mu: Volt
     sigma: Volt
 
 
-class PoissonTable(_StimulusTable, tag="poisson"):
+class PoissonTable(_StimulusTable, tag="poisson", frozen=True):
     """Poisson synapses."""
 
     rates: tuple[Hertz, ...]
@@ -99,7 +99,7 @@ class PoissonTable(_StimulusTable, tag="poisson"):
     mu: Volt = Volt(0.0)
 
 
-class SpikesTable(_StimulusTable, tag="input spikes"):
+class SpikesTable(_StimulusTable, tag="input spikes", frozen=True):
     """Given input spikes, pulses of drive.
 
     `published` lists the output spikes, in time steps, that others found; `expect` names the one
@@ -114,7 +114,7 @@ class SpikesTable(_StimulusTable, tag="input spikes"):
     expect: dict[SubstrateName, str] = {}
 
 
-class RecordedTable(_StimulusTable, tag="recorded current"):
+class RecordedTable(_StimulusTable, tag="recorded current", frozen=True):
     """A recorded current from ``.npz`` (arrays t, i) or CSV (columns t, i), in SI units."""
 
     file: str
@@ -126,7 +126,7 @@ class RecordedTable(_StimulusTable, tag="recorded current"):
 StimulusTable = ConstantTable | WhiteNoiseTable | PoissonTable | SpikesTable | RecordedTable
 
 
-class ReferenceTable(_Struct):
+class ReferenceTable(_Struct, frozen=True):
     """``[reference]``: the floating-point simulation."""
 
     dt: tuple[Second, ...]
@@ -135,7 +135,7 @@ class ReferenceTable(_Struct):
     seed: int = 1
 
 
-class RuleTable(_Struct):
+class RuleTable(_Struct, frozen=True):
     """``[rtl.rule]``: an integer rule stated outright instead of quantised from the neuron."""
 
     threshold: int
@@ -147,7 +147,7 @@ class RuleTable(_Struct):
     delay: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class RtlTable(_Struct):
+class RtlTable(_Struct, frozen=True):
     """``[rtl]``: the integer core."""
 
     dt: tuple[Second, ...]
@@ -164,7 +164,7 @@ class RtlTable(_Struct):
     rule: RuleTable | None = None
 
 
-class SpiceTable(_Struct):
+class SpiceTable(_Struct, frozen=True):
     """``[spice]``: the transistor neuron."""
 
     speed_up: tuple[Annotated[float, msgspec.Meta(gt=0)], ...] = (1.0,)
@@ -174,7 +174,7 @@ class SpiceTable(_Struct):
     seed: int = 1
 
 
-class CheckTable(_Struct):
+class CheckTable(_Struct, frozen=True):
     """``[check]``: what to compare and how finely; the budget may not be wider than that."""
 
     observables: tuple[Literal["rate", "cv", "isi"], ...] = ("rate",)
@@ -186,7 +186,7 @@ class CheckTable(_Struct):
     range_error: Fraction = 0.05
 
 
-class ExperimentTable(_Struct):
+class ExperimentTable(_Struct, frozen=True):
     """A whole file."""
 
     title: str
@@ -236,7 +236,7 @@ class Experiment(msgspec.Struct, frozen=True):
         return [s for s in self.stimuli if substrate in s.on]
 
 
-def _quantity(kind: type, value: Any) -> Any:
+def _quantity(kind: type[float], value: Any) -> Any:
     return kind(parse(value, _UNIT[kind]))
 
 
@@ -318,6 +318,25 @@ def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
             return _recorded(table, folder)
 
 
+def _neuron(table: NeuronTable) -> LIF:
+    c_m = None if table.c_m is None else float(table.c_m)
+    return LIF(
+        tau_m=float(table.tau_m),
+        v_th=float(table.v_th),
+        v_reset=float(table.v_reset),
+        v_rest=float(table.v_rest),
+        t_ref=float(table.t_ref),
+        c_m=c_m,
+    )
+
+
+def _others(item: StimulusTable) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
+    """What others published for a stimulus, and whom each substrate must match."""
+    if not isinstance(item, SpikesTable):
+        return {}, {}
+    return item.published, {str(substrate): name for substrate, name in item.expect.items()}
+
+
 def _check_settings(table: ExperimentTable) -> None:
     if not (table.reference or table.rtl or table.spice):
         raise ValueError("name at least one of [reference], [rtl], [spice]")
@@ -359,21 +378,17 @@ def load(path: str | Path) -> Experiment:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ExperimentError(f"{path}: not TOML: {error}") from None
     table: ExperimentTable = _located(str(path), lambda: _convert(data))
-    settings = {f: getattr(table.neuron, f) for f in table.neuron.__struct_fields__}
-    plain = {k: v if v is None else float(v) for k, v in settings.items()}
-    neuron: LIF = _located(f"{path}: [neuron]", lambda: LIF(**plain))
+    neuron: LIF = _located(f"{path}: [neuron]", lambda: _neuron(table.neuron))
     _located(str(path), lambda: _check_settings(table))
     stimuli = []
     for index, item in enumerate(table.stimulus):
         where = f"{path}: [[stimulus]] {index + 1} ({item.name})"
         stimulus = _located(where, lambda item=item: _stimulus(item, neuron, path.parent))  # type: ignore[misc]
-        published, expect = {}, {}
-        if isinstance(item, SpikesTable):
-            published, expect = item.published, item.expect
-            for name in expect.values():
-                if name not in published:
-                    raise ExperimentError(f"{where}: expect = {name!r} is none of {[*published]}")
-        stimuli.append(NamedStimulus(item.name, stimulus, item.on, published, dict(expect)))
+        published, expect = _others(item)
+        for name in expect.values():
+            if name not in published:
+                raise ExperimentError(f"{where}: expect = {name!r} is none of {[*published]}")
+        stimuli.append(NamedStimulus(item.name, stimulus, item.on, published, expect))
     return Experiment(
         path.stem, str(path), table.title, table.source, neuron, tuple(stimuli),
         table.check, table.reference, table.rtl, table.spice,

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from .findings import Curve
 
 COLOUR = {"theory": "#222222", "reference": "#1b7837", "rtl": "#2166ac", "spice": "#b2182b"}
 MARKER = {"theory": "", "reference": "o", "rtl": "s", "spice": "^"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rheobase",
     "font.size": 9,

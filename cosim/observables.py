@@ -7,6 +7,7 @@ time is planned so that a faultless neuron misses its quota with probability < 1
 
 from dataclasses import dataclass
 from math import ceil, isfinite, nan, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ from .budget import Point, Term
 
 ROUNDING = 4 * float(np.finfo(float).eps)  # a rate is the reciprocal of a mean, on both sides
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Ints = NDArray[np.integer[Any]]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

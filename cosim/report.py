@@ -190,8 +190,8 @@ def _junit(run: Run) -> str:
 def markdown(run: Run) -> str:
     """The table of verdicts for a CI summary."""
     lines = [f"## rheobase verify: {run.verdict}", ""]
-    names = ("experiment", "stimulus", "substrate", "observable", "measured", "predicted")
-    names += ("budget", "verdict")
+    names = ["experiment", "stimulus", "substrate", "observable"]
+    names += ["measured", "predicted", "budget", "verdict"]
     lines += ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for check in run.findings.checks:
         row = verdict_row(check, run.error_rate)
@@ -316,5 +316,5 @@ def write(run: Run, folder: Path, command: str) -> Path:
         name = f"{index:03d} " + ", ".join((*place, curve.kind))
         arrays[name] = np.array([np.asarray(curve.x, float), np.asarray(curve.y, float)])
     with _whole(folder / "results.npz") as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     return folder / "report.html"

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..analog import ngspice
 from .budget import Verdict, overall, point_error_rate
 from .experiment import Experiment
 from .findings import Findings
@@ -83,7 +84,7 @@ def verify(
         except BaseException:
             for future in analog:
                 future.cancel()
-            spice.stop()
+            ngspice.close()
             raise
     return Run(experiments, findings, confidence, time.monotonic() - started)
 

@@ -15,7 +15,7 @@ from ...models.units import show
 from ..budget import Check, Point
 from ..experiment import Experiment, NamedStimulus
 from ..findings import Curve, Findings, Row
-from ..observables import Floats
+from ..observables import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Place:
 
 
 def trace(
-    place: Place, t: Floats, v: Floats, labels: tuple[str, str], common: Floats
+    place: Place, t: Floats, v: Floats | Ints, labels: tuple[str, str], common: Floats
 ) -> list[Curve]:
     """A membrane trace in its own units, and on the common dimensionless axes."""
     experiment = place.experiment

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import ceil, isfinite
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,12 @@ def _noise(
         raise ValueError(f"{experiment.path}: {played.name}: the neuron never fires at dt {dt} s")
     mean = 1 / (law.rate * dt)
     planned = plan(mean, law.cv, settings.neurons, settings.spikes)
-    common = {"dt": dt, "steps": planned.steps, "neurons": planned.neurons, "seed": settings.seed}
+    common: dict[str, Any] = {
+        "dt": dt,
+        "steps": planned.steps,
+        "neurons": planned.neurons,
+        "seed": settings.seed,
+    }
     if isinstance(stimulus, WhiteNoise):
         run = lif.white_noise(neuron, stimulus.mu, stimulus.sigma, record=(0,), **common)
     else:

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil, exp, expm1, isfinite, log, log1p, log10, sqrt
+from math import ceil, exp, isfinite, log10, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from ...models.integer import markov
 from ...models.integer.input import IntegerInput
 from ...models.integer.laws import dead_zone, rounding_bias
 from ...models.integer.lif import IntegerLIF
-from ...models.integer.quantise import quantise
+from ...models.integer.quantise import Quantised, quantise
 from ...models.neuron import LIF
 from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
 from ...models.theory import discrete_time, siegert
@@ -25,7 +25,7 @@ from ..engines.cxxrtl import CxxrtlCore
 from ..engines.events import CoreRun
 from ..experiment import Experiment, NamedStimulus, RtlTable
 from ..findings import Cause, Explanation, Findings, Row
-from ..observables import plan
+from ..observables import Ints, plan
 from .place import Place, density, dimensionless, grid, published, scaling, trace, within
 from .reference import ideal_and_time_step
 from .renewal import Prediction, Steady, compare, compare_constant, plan_constant
@@ -35,47 +35,49 @@ SHORTEST = 8  # the core pipelines: it takes at least this many neurons
 
 @dataclass(frozen=True)
 class Core:
-    """The integer neuron of an experiment at one time step.
+    """The integer neuron of an experiment at one time step; its input is `delay` steps late."""
 
-    Attributes
-    ----------
-    neuron : IntegerLIF
-    realised : LIF
-        What the integers mean in physical units.
-    lsb, dt : float
-        V per LSB, s per step.
-    gain : float
-        LSB per step and V of held drive.
-    delay : int
-        Steps by which the input is late.
-    losses : tuple of Row
-        Wanted and realised parameters.
-    """
-
-    neuron: IntegerLIF
-    realised: LIF
-    lsb: float
-    dt: float
-    gain: float
+    quantised: Quantised
     delay: int
-    losses: tuple[Row, ...]
+
+    @property
+    def neuron(self) -> IntegerLIF:
+        """The integers."""
+        return self.quantised.neuron
+
+    @property
+    def lsb(self) -> float:
+        """V per LSB."""
+        return self.quantised.lsb
+
+    @property
+    def dt(self) -> float:
+        """Seconds per step."""
+        return self.quantised.dt
 
     def held(self, mu: float) -> int:
         """Integer input of a constant drive in V."""
-        return round(self.gain * mu)
+        return round(self.quantised.drive(mu))
 
-    def source(self, stimulus: WhiteNoise | Poisson, tau_m: float) -> IntegerInput:
+    def source(self, stimulus: WhiteNoise | Poisson) -> IntegerInput:
         """Distribution of the integer input of one step under noise."""
-        width = self.neuron.input_width
-        if isinstance(stimulus, WhiteNoise):
-            mean = self.gain * stimulus.mu
-            sd = stimulus.sigma * sqrt(-expm1(-2 * self.dt / tau_m) / 2) / self.lsb
-            if sd == 0:
-                return IntegerInput.constant(round(mean))
-            return IntegerInput.gaussian(mean, sd, width)
-        rates = np.array(stimulus.rates) * self.dt
-        weights = np.array([round(w / self.lsb) for w in stimulus.weights])
-        return IntegerInput.poisson(rates, weights, self.held(stimulus.mu), width)
+        if isinstance(stimulus, Poisson):
+            weights, mu = stimulus.weights, stimulus.mu
+            return self.quantised.input_poisson(mu, stimulus.rates, weights)[0]
+        if stimulus.sigma == 0:
+            return self.quantised.input_constant(stimulus.mu)[0]
+        return self.quantised.input_white_noise(stimulus.mu, stimulus.sigma)[0]
+
+    def losses(self) -> Row:
+        """Wanted and realised parameters, in words."""
+        values = {
+            loss.name: f"{show(loss.wanted, loss.unit)} → {show(loss.got, loss.unit, 6)}"
+            for loss in self.quantised.lost
+        }
+        low, high = self.quantised.range
+        values["LSB"] = show(self.lsb, "V")
+        values["range"] = f"{show(low, 'V')} to {show(high, 'V')}"
+        return Row("rtl", f"dt {show(self.dt, 's')}", values)
 
 
 def realise(experiment: Experiment, dt: float) -> Core:
@@ -96,46 +98,16 @@ def realise(experiment: Experiment, dt: float) -> Core:
                 ideal, dt, lsb, settings.width, leak=settings.leak, leak_bits=settings.leak_bits,
                 rounding=settings.rounding, input_width=settings.input_width,
             )  # fmt: skip
-            neuron, gain, delay = quantised.neuron, quantised.drive(1.0), 0
-        else:
-            gain, delay = rule.gain, rule.delay
-            neuron = IntegerLIF(
-                settings.width, rule.threshold, rule.v_reset, rule.refractory,
-                leak_bits=rule.leak_bits, leak_multiplier=rule.leak_multiplier,
-                rounding=settings.rounding, input_width=settings.input_width,
-            )  # fmt: skip
+            neuron = replace(quantised.neuron, seed=settings.seed)
+            return Core(replace(quantised, neuron=neuron), 0)
+        neuron = IntegerLIF(
+            settings.width, rule.threshold, rule.v_reset, rule.refractory,
+            leak_bits=rule.leak_bits, leak_multiplier=rule.leak_multiplier,
+            rounding=settings.rounding, input_width=settings.input_width, seed=settings.seed,
+        )  # fmt: skip
+        return Core(Quantised(neuron, ideal, dt, lsb, rule.gain), rule.delay)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{experiment.path}: [rtl] {error}") from None
-    neuron = replace(neuron, seed=settings.seed)
-    realised = _physical(neuron, ideal, lsb, dt)
-    return Core(neuron, realised, lsb, dt, gain, delay, _losses(ideal, realised, neuron, lsb, dt))
-
-
-def _physical(neuron: IntegerLIF, ideal: LIF, lsb: float, dt: float) -> LIF:
-    """The LIF neuron that the integers describe, rounding of the state aside."""
-    if neuron.leak == "multiply":
-        log_decay = log(neuron.leak_multiplier / (1 << neuron.leak_bits))
-    else:
-        log_decay = log1p(-(2.0**-neuron.leak_bits))
-    return LIF(
-        tau_m=-dt / log_decay,
-        v_th=ideal.v_rest + neuron.threshold * lsb,
-        v_reset=ideal.v_rest + neuron.v_reset * lsb,
-        v_rest=ideal.v_rest,
-        t_ref=neuron.refractory * dt,
-    )
-
-
-def _losses(
-    ideal: LIF, realised: LIF, neuron: IntegerLIF, lsb: float, dt: float
-) -> tuple[Row, ...]:
-    values = {}
-    for name, unit in (("tau_m", "s"), ("v_th", "V"), ("v_reset", "V"), ("t_ref", "s")):
-        wanted, got = getattr(ideal, name), getattr(realised, name)
-        values[name] = f"{show(wanted, unit)} → {show(got, unit, 6)}"
-    values["LSB"] = show(lsb, "V")
-    values["range"] = f"{show(neuron.v_min * lsb, 'V')} to {show(neuron.v_max * lsb, 'V')}"
-    return (Row("rtl", f"dt {show(dt, 's')}", values),)
 
 
 class Bench:
@@ -202,6 +174,12 @@ def _on_icarus(
     return Findings(checks=[place.check(observable, "", (point,))])
 
 
+def _states(core: Core, currents: NDArray[np.int32]) -> Ints:
+    """State after every step, shape (steps, neurons), of the integer model: the core's, too."""
+    voltages = core.neuron.run(currents, record=True).voltages
+    return np.empty((0, currents.shape[1]), np.int64) if voltages is None else voltages
+
+
 def _state_range(core: Core) -> dict[str, str]:
     largest = core.neuron.v_max - core.neuron.v_min
     return {
@@ -239,7 +217,7 @@ def _constant(
     range_ = within(scan, scanned, ideal, experiment.check.range_error)
     findings.ranges.append(Row("rtl", place.setting, {**range_, **_state_range(core)}))
     findings.scaling.append(scaling(place, drives, rates, experiment.neuron.tau_m))
-    findings.losses += core.losses
+    findings.losses.append(core.losses())
     nearest = int(
         np.argmin(np.abs(drives - 1.2 * (experiment.neuron.v_th - experiment.neuron.v_rest)))
     )
@@ -271,7 +249,7 @@ def _explain(
         ideal, causes, rate = ideal_and_time_step(ideal_neuron, stimulus, dt)
         noise = stimulus if isinstance(stimulus, WhiteNoise) else None
         mu, sigma = (noise.mu, noise.sigma) if noise else (stimulus.mu, 0.0)
-    realised = core.realised
+    realised = core.quantised.realised
 
     def stepped(changed: LIF, drive: float, noise: float) -> float:
         if isinstance(stimulus, Poisson):
@@ -303,7 +281,7 @@ def _explain(
         with_input = discrete_time.solve(realised, drive, spread, dt).rate
     size = f"LSB {show(core.lsb, 'V')} per step"
     causes.append(Cause("input quantised", size, with_input - with_levels))
-    roomy = replace(neuron, width=min(neuron.width + 4, 32))
+    roomy = replace(neuron, width=min(neuron.width + 1, 32))
     rounded = markov.solve(roomy, source).rate / dt
     causes.append(Cause(*_rounding(core), rounded - with_input))
     whole = markov.solve(neuron, source).rate / dt
@@ -331,7 +309,7 @@ def _noise(
 ) -> Findings:  # fmt: skip
     core = bench.core
     place = Place(experiment, played.name, "rtl", f"dt {show(core.dt, 's')}")
-    source = core.source(stimulus, experiment.neuron.tau_m)
+    source = core.source(stimulus)
     chain = markov.solve(core.neuron, source)
     if not (chain.rate > 0 and isfinite(chain.cv)):
         raise ValueError(
@@ -346,11 +324,11 @@ def _noise(
     findings, found = compare(place, *done.spikes, planned, core.dt, predicted)
     _add_bits(findings, place, point)
     short = currents[: ceil(2e6 / planned.neurons)]
-    recorded = core.neuron.run(short, record=True).voltages
+    recorded = _states(core, short)
     v = experiment.neuron.v_rest + core.lsb * recorded[recorded != core.neuron.v_reset]
     findings.curves.append(density(place, v, recorded.size))
     findings.explanations.append(_explain(place, core, stimulus, source, found.rate))
-    findings.losses += core.losses
+    findings.losses.append(core.losses())
     return findings
 
 
@@ -361,18 +339,20 @@ def _given(
     core, neuron = bench.core, experiment.neuron
     place = Place(experiment, played.name, "rtl", f"dt {show(core.dt, 's')}")
     x = np.concatenate((np.zeros(core.delay), stimulus.drive(neuron, core.dt)))
-    held = np.rint(core.gain * x).astype(np.int32)
+    held = np.rint(core.quantised.gain * x).astype(np.int32)
     currents = np.repeat(held[:, None], max(settings.neurons, SHORTEST), axis=1)
     done, point = bench.run(currents, settings.seed)
     steps = done.spikes[0][done.spikes[1] == 0]
     findings = published(place, played, steps.tolist())
     _add_bits(findings, place, point)
     findings.add(_on_icarus(place, bench, currents, settings))
-    v = core.neuron.run(currents[:, :1], record=True).voltages[:, 0]
+    v = _states(core, currents[:, :1])[:, 0]
     t = (np.arange(len(v)) + 1.0) * core.dt
     common = dimensionless(neuron, t, neuron.v_rest + core.lsb * v)
-    findings.curves += trace(place, np.arange(len(v)), v, ("time step", "state (LSB)"), common)
-    findings.losses += core.losses
+    findings.curves += trace(
+        place, np.arange(float(len(v))), v, ("time step", "state (LSB)"), common
+    )
+    findings.losses.append(core.losses())
     return findings
 
 

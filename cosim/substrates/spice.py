@@ -9,11 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from math import expm1, sqrt
+from pathlib import Path
 
 import numpy as np
 
-from ...analog import bias
+from ...analog import bias, export
 from ...analog.extract import Extracted, extract
 from ...analog.lif import AnalogLIF
 from ...analog.simulate import Trace, simulate
@@ -22,7 +24,6 @@ from ...models.reference import measured_leak as ode
 from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
 from ...models.theory import measured_leak as quadrature
 from ...models.theory import siegert
-from ...models.theory.measured_leak import MeasuredNeuron
 from ...models.units import show
 from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
@@ -32,6 +33,7 @@ from .place import Place, dimensionless, grid, raster, scaling, trace, within
 
 WORKERS = 2  # ngspice processes at a time
 INTERVALS = 5  # of a constant drive
+PIECES = 4  # of a noise run, each from reset on
 
 
 def build(experiment: Experiment, speed_up: float) -> AnalogLIF:
@@ -53,7 +55,7 @@ def build(experiment: Experiment, speed_up: float) -> AnalogLIF:
 
 
 def held_drive(
-    stimulus: WhiteNoise | Poisson, neuron: LIF, dt: float, steps: int, seed: int
+    stimulus: WhiteNoise | Poisson, neuron: LIF, dt: float, steps: int, seed: list[int]
 ) -> Floats:
     """Drive in V, held during each step, that moves the membrane as the noise does by its end."""
     rng = np.random.default_rng(seed)
@@ -83,36 +85,17 @@ class Chip:
         """Smallest constant current in A that makes it fire."""
         return self.extracted.rheobase()
 
-    def measured(self, t_dead: float, v_trip_shift: float = 0.0) -> MeasuredNeuron:
-        """What theory needs, with a given dead time in s and shift of the trip point in V."""
-        e = self.extracted
-        trip, reset = e.v_trip.value + v_trip_shift, e.v_reset.value
-        return MeasuredNeuron(e.v, e.i_leak, e.c_m.value, trip, reset, t_dead)
-
     def rate(self, current: float) -> tuple[float, tuple[Term, ...]]:
         """Rate in Hz at a constant current in A, by quadrature, and the terms of its error."""
+        e = self.extracted
         if current <= self.rheobase:
             return 0.0, ()
-        e, dead = self.extracted, self.extracted.dead_time(current)
-        neuron = self.measured(dead.value)
-        rate, error = (float(x) for x in quadrature.rate(neuron, current))
-
-        def changed(**parameters: object) -> float:
-            return abs(float(quadrature.rate(replace(neuron, **parameters), current)[0]) - rate)
-
-        spread = (e.c_m_range[1] - e.c_m_range[0]) / 2
-        extraction = (
-            changed(v_trip=neuron.v_trip + e.v_trip.error)
-            + changed(v_reset=neuron.v_reset + e.v_reset.error)
-            + changed(i_leak=neuron.i_leak + e.i_leak_error)
-            + changed(c_m=neuron.c_m + e.c_m.error)
+        rate = float(quadrature.rate(e.measured_neuron(e.slope(current)), current)[0])
+        terms = (
+            Term(cause, "model" if cause == "varying capacitance" else "numerical", share * rate)
+            for cause, share in e.budget(current).items()
         )
-        return rate, (
-            Term("quadrature", "numerical", error),
-            Term("extraction", "numerical", extraction),
-            Term("dead time", "model", changed(t_dead=dead.value + dead.error)),
-            Term("capacitance varies with v", "model", changed(c_m=neuron.c_m + spread)),
-        )
+        return rate, tuple(terms)
 
 
 def _design_checks(place: Place, chip: Chip) -> Findings:
@@ -120,7 +103,7 @@ def _design_checks(place: Place, chip: Chip) -> Findings:
     lif, e, neuron = chip.lif, chip.extracted, place.experiment.neuron
     share = place.experiment.check.design
     swing = lif.voltage_scale * (neuron.v_th - neuron.v_rest)
-    dead = e.dead_time(1.5 * chip.rheobase)
+    dead = e.dead_time(e.slope(1.5 * chip.rheobase))
     rows = (
         ("tau_m", "s", e.tau_m, lif.tau_m, bias.RELATIVE * lif.tau_m, lif.tau_m),
         ("threshold", "V", e.v_trip, lif.voltage(neuron.v_th), bias.ABSOLUTE, swing),
@@ -212,7 +195,7 @@ def _explain(place: Place, chip: Chip, mu: float, measured: float) -> Explanatio
         return float(siegert.fi_curve(neuron, current * tau_m / c_m))
 
     rest, trip, reset = (lif.voltage(v) for v in (ideal.v_rest, ideal.v_th, ideal.v_reset))
-    tau_m, c_m, dead = lif.tau_m, lif.tau_m * lif.g_m, e.dead_time(current).value
+    tau_m, c_m, dead = lif.tau_m, lif.tau_m * lif.g_m, e.dead_time(e.slope(current)).value
     steps = [("", "", linear(tau_m, rest, trip, reset, ideal.t_ref / fast))]
     size = f"{show(lif.t_dead, 's')} for t_ref {show(ideal.t_ref / fast, 's')}"
     steps.append(
@@ -233,14 +216,14 @@ def _explain(place: Place, chip: Chip, mu: float, measured: float) -> Explanatio
     size = f"rest {show(e.v_rest.value - rest, 'V', 2)}, trip {show(e.v_trip.value - trip, 'V', 2)}"
     rest, trip = e.v_rest.value, e.v_trip.value
     steps.append(("offsets of OTA and comparator", size, linear(tau_m, rest, trip, reset, dead)))
-    size = f"{show(e.v_reset.value - reset, 'V', 2)}, charge {show(e.charge_injection.value / c_m, 'V', 2)} corrected"
+    kick = show(e.charge_injection.value / c_m, "V", 2)
+    size = f"{show(e.v_reset.value - reset, 'V', 2)} (charge injection of {kick} designed away)"
     reset = e.v_reset.value
     steps.append(("reset level", size, linear(tau_m, rest, trip, reset, dead)))
     size = f"leak at trip {e.leak(trip) / (e.g_m.value * (rest - trip)) - 1:+.2%} of linear"
     steps.append(("OTA non-linearity", size, chip.rate(current)[0]))
     causes = tuple(
-        Cause(name, size, rate - before)
-        for (_, _, before), (name, size, rate) in zip(steps, steps[1:], strict=False)
+        Cause(name, size, rate - before) for (_, _, before), (name, size, rate) in pairwise(steps)
     )
     name = f"{place.stimulus}, {show(mu, 'V')}"
     names = (place.experiment.name, name, "spice", place.setting, "rate", "Hz")
@@ -260,64 +243,98 @@ def unmatched(a: Floats, b: Floats, window: float) -> int:
     return alone + len(a) - i + len(b) - j
 
 
-def _same_input(
-    place: Place, chip: Chip, current: Floats, dt: float
-) -> tuple[Findings, Trace, Floats]:
-    """Spikes of the netlist against those of the equation under the same held current.
+@dataclass(frozen=True)
+class Replay:
+    """One run of the netlist and of the equation under the same held current, spike by spike.
 
-    A comparator needs its delay, in which the membrane moves on: a crossing shallower than
-    slope times delay may be lost. So the equation is run at the trip point and at trip plus and
-    minus that shift (and the extraction's error); what it gains or loses is the budget.
+    Attributes
+    ----------
+    run : Trace
+    spikes, predicted : int
+        Of the netlist and of the equation.
+    alone : int
+        Spikes of either without a partner.
+    allowed : int
+        Crossings that the equation itself gains or loses when the trip point moves by `shift`.
+    shift : float
+        In V: what the membrane moves on while the comparator answers (slope times delay), and the
+        error of the extracted trip point.
     """
+
+    run: Trace
+    spikes: int
+    predicted: int
+    alone: int
+    allowed: int
+    shift: float
+
+
+def replay(chip: Chip, current: Floats, dt: float) -> Replay:
+    """Play a held current; `dt` in chip seconds."""
     e, lif = chip.extracted, chip.lif
-    seconds = len(current) * dt
-    run = simulate(lif, current, seconds, dt=dt)
-    start = lif.voltage(place.experiment.neuron.v_reset)
+    start = lif.voltage(lif.neuron.v_reset)
 
-    def equation(shift: float, slope: float) -> Floats:
-        neuron = chip.measured(e.delay(slope) + e.t_hold.value, shift)
-        return ode.run(neuron, current, dt, v0=start)[0]
+    def crossings(shift: float, slope: float) -> Floats:
+        neuron = e.measured_neuron(slope)
+        return ode.run(replace(neuron, v_trip=neuron.v_trip + shift), current, dt, v0=start)[0]
 
-    typical = lif.voltage_scale * (place.experiment.neuron.v_th - place.experiment.neuron.v_rest)
-    slope = typical / lif.tau_m
-    crossings = equation(0.0, slope)
-    at = np.minimum((crossings / dt).astype(int), len(current) - 1)
-    slopes = (current[at] + e.leak(e.v_trip.value)) / e.c_m.value
-    slope = float(np.median(slopes[slopes > 0])) if (slopes > 0).any() else slope
-    crossings = equation(0.0, slope)
+    slope = float(np.median(e.slopes))
+    found = crossings(0.0, slope)
+    if len(found):  # the delay at the slopes that are met
+        at = np.minimum((found / dt).astype(int), len(current) - 1)
+        slope = max(float(np.median([e.slope(i) for i in current[at].tolist()])), e.slopes[0])
+        found = crossings(0.0, slope)
     shift = slope * e.delay(slope) + e.v_trip.error
-    window = lif.t_dead / 2 + e.delay(slope)
-    bound = max(unmatched(crossings, equation(d, slope), window) for d in (-shift, shift))
-    found = unmatched(run.spike_times, crossings + e.delay(slope), window)
-    size = f"crossings the equation gains or loses at trip ± {show(shift, 'V', 2)}"
-    at_text = f"{len(run.spike_times)} spikes, {len(crossings)} of the equation"
-    wanted = place.experiment.spice.spikes if place.experiment.spice else 0
-    resolution = place.experiment.check.spikes * max(len(crossings), 1)
-    point = Point(at_text, found, 0, (Term(size, "model", bound),), resolution)
-    findings = Findings(checks=[place.check("spikes without a partner", "", (point,))])
-    return findings, run, crossings
+    window = float(np.diff(found, prepend=-lif.tau_m).min()) / 2
+    allowed = max(unmatched(found, crossings(d, slope), window) for d in (-shift, shift))
+    run = simulate(lif, current, len(current) * dt, dt=dt)
+    alone = unmatched(run.spike_times, found + e.delay(slope), window)
+    return Replay(run, len(run.spike_times), len(found), alone, allowed, shift)
+
+
+def _partners(place: Place, replays: list[Replay]) -> Findings:
+    """Spikes without a partner, over all replays."""
+    spikes, predicted, alone, allowed = (
+        sum(getattr(r, name) for r in replays)
+        for name in ("spikes", "predicted", "alone", "allowed")
+    )
+    shift = show(max(r.shift for r in replays), "V", 2)
+    term = Term(f"crossings the equation gains or loses at trip ± {shift}", "model", allowed)
+    at = f"{spikes} spikes, {predicted} of the equation"
+    resolution = place.experiment.check.spikes * predicted
+    point = Point(at, alone, 0, (term,), resolution)
+    return Findings(checks=[place.check("spikes without a partner", "", (point,))])
 
 
 def _noise(
     experiment: Experiment, played: NamedStimulus, stimulus: WhiteNoise | Poisson, chip: Chip,
     settings: SpiceTable,
 ) -> Findings:  # fmt: skip
-    """Held noise until the equation has fired often enough; judged spike by spike."""
+    """Held noise in pieces, each until the equation has fired its share of the spikes."""
     place = Place(experiment, played.name, "spice", chip.setting)
-    lif, e, dt = chip.lif, chip.extracted, settings.dt / chip.lif.speed_up
-    steps = 2000
-    while True:
-        drive = held_drive(stimulus, experiment.neuron, settings.dt, steps, settings.seed)
-        current = lif.current(1.0) * drive
-        times, v = ode.run(chip.measured(e.t_hold.value), current, dt)
-        if len(times) > settings.spikes:
-            break
-        if steps > 2_000_000:
-            raise ValueError(f"{experiment.path}: {played.name}: the analog neuron hardly fires")
-        steps *= 2
-    enough = int(times[settings.spikes] / dt) + 1
-    findings, run, _ = _same_input(place, chip, current[:enough], dt)
-    findings.curves += _traces(place, chip, run, 60)
+    dt, share = settings.dt / chip.lif.speed_up, -(-settings.spikes // PIECES)
+    neuron = chip.extracted.measured_neuron(float(np.median(chip.extracted.slopes)))
+
+    def piece(number: int) -> Replay:
+        steps = 1000
+        while True:
+            seed = [settings.seed, number]
+            drive = held_drive(stimulus, experiment.neuron, settings.dt, steps, seed)
+            current = chip.lif.current(1.0) * drive
+            times, _ = ode.run(neuron, current, dt)
+            if len(times) >= share:
+                tail = 3 * chip.lif.t_dead  # the last spike is to be seen by all
+                return replay(chip, current[: int((times[share - 1] + tail) / dt) + 1], dt)
+            if steps > 2_000_000:
+                raise ValueError(
+                    f"{experiment.path}: {played.name}: the analog neuron hardly ever fires"
+                )
+            steps *= 2
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        replays = list(pool.map(piece, range(PIECES)))
+    findings = _partners(place, replays)
+    findings.curves += _traces(place, chip, replays[0].run, 20)
     return findings
 
 
@@ -339,9 +356,10 @@ def _given(
     place = Place(experiment, played.name, "spice", chip.setting)
     drive = stimulus.drive(experiment.neuron, settings.dt)
     dt = settings.dt / chip.lif.speed_up
-    findings, run, _ = _same_input(place, chip, chip.lif.current(1.0) * drive, dt)
-    findings.curves.append(raster(place, "measured", run.spike_times / dt))
-    findings.curves += _traces(place, chip, run, np.inf)
+    done = replay(chip, chip.lif.current(1.0) * drive, dt)
+    findings = _partners(place, [done])
+    findings.curves.append(raster(place, "measured", done.run.spike_times / dt))
+    findings.curves += _traces(place, chip, done.run, np.inf)
     return findings
 
 
@@ -368,5 +386,30 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
     return findings
 
 
-def stop() -> None:
-    """End all running simulations."""
+def write_deck(
+    experiment: Experiment, folder: Path, speed_up: float, name: str | None
+) -> list[Path]:
+    """Write the netlist and a test bench that plays the stimulus `name`, or the first one.
+
+    A constant stimulus is played at the largest of its drives, noise for a hundred tau_m.
+
+    Raises
+    ------
+    ValueError
+        No such stimulus.
+    """
+    names = {s.name: s for s in experiment.played("spice")}
+    if not names or (name is not None and name not in names):
+        raise ValueError(f"{experiment.path}: stimulus {name!r} must be one of {[*names]}")
+    played = names[name] if name is not None else next(iter(names.values()))
+    lif, neuron = build(experiment, speed_up), experiment.neuron
+    dt = float(experiment.spice.dt) if experiment.spice else 0.0
+    match played.stimulus:
+        case Constant(mu):
+            return export.write(folder, lif, lif.current(max(mu)), 20 * lif.tau_m)
+        case WhiteNoise() | Poisson() as stimulus:
+            drive = held_drive(stimulus, neuron, dt, round(100 * neuron.tau_m / dt), [1])
+        case InputSpikes() | RecordedCurrent() as stimulus:
+            drive = stimulus.drive(neuron, dt)
+    seconds = len(drive) * dt / speed_up
+    return export.write(folder, lif, lif.current(1.0) * drive, seconds, dt / speed_up)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..neuron import LIF
 from .input import IntegerInput
+from .laws import decay
 from .lif import IntegerLIF
 
 
@@ -36,45 +37,69 @@ class Quantised:
     Parameters
     ----------
     neuron : IntegerLIF
+    ideal : LIF
+        The neuron that was to be realised; its rest is the integer 0, its tau_m scales noise.
     dt : float
         Time of one step in s.
     lsb : float
         V per LSB.
-    v_rest : float
-        The voltage of the integer 0.
-    tau_m : float
-        Time constant of the ideal neuron in s, from which drives are scaled.
-    lost : tuple of Loss
-        tau_m, v_th, v_reset, t_ref.
+    gain : float
+        LSB per step and V of a held drive.
     """
 
     neuron: IntegerLIF
+    ideal: LIF
     dt: float
     lsb: float
-    v_rest: float
-    tau_m: float
-    lost: tuple[Loss, ...]
+    gain: float
+
+    @property
+    def lost(self) -> tuple[Loss, ...]:
+        """What was wanted and what the integers mean: tau_m, v_th, v_reset, t_ref."""
+        a = decay(self.neuron)
+        got = {
+            "tau_m": inf if a == 1 else 0.0 if a == 0 else -self.dt / log(a),
+            "v_th": self.neuron.threshold * self.lsb + self.ideal.v_rest,
+            "v_reset": self.neuron.v_reset * self.lsb + self.ideal.v_rest,
+            "t_ref": self.neuron.refractory * self.dt,
+        }
+        units = {"tau_m": "s", "v_th": "V", "v_reset": "V", "t_ref": "s"}
+        return tuple(
+            Loss(name, float(getattr(self.ideal, name)), value, units[name])
+            for name, value in got.items()
+        )
+
+    @property
+    def realised(self) -> LIF:
+        """The neuron that the integers describe, rounding of the state aside.
+
+        Raises
+        ------
+        ValueError
+            The integers have no leak, or nothing but leak.
+        """
+        return LIF(v_rest=self.ideal.v_rest, **{loss.name: loss.got for loss in self.lost})
 
     @property
     def range(self) -> tuple[float, float]:
         """Smallest and largest voltage that the state can hold, in V."""
         return (
-            self.neuron.v_min * self.lsb + self.v_rest,
-            self.neuron.v_max * self.lsb + self.v_rest,
+            self.neuron.v_min * self.lsb + self.ideal.v_rest,
+            self.neuron.v_max * self.lsb + self.ideal.v_rest,
         )
 
     def to_volts(self, v: ArrayLike) -> Any:
         """Voltages in V of integer states, of any shape."""
-        return np.asarray(v) * self.lsb + self.v_rest
+        return np.asarray(v) * self.lsb + self.ideal.v_rest
 
     def to_integers(self, v: ArrayLike) -> NDArray[np.int64]:
         """Nearest integer states of voltages in V, saturating, of any shape."""
-        nearest = np.rint((np.asarray(v) - self.v_rest) / self.lsb)
+        nearest = np.rint((np.asarray(v) - self.ideal.v_rest) / self.lsb)
         return np.clip(nearest, self.neuron.v_min, self.neuron.v_max).astype(np.int64)
 
     def drive(self, mu: float) -> float:
         """LSB per step of a held drive `mu` in V, not rounded."""
-        return -expm1(-self.dt / self.tau_m) * mu / self.lsb
+        return self.gain * mu
 
     def jump(self, weight: float) -> float:
         """LSB of a jump of `weight` V, not rounded."""
@@ -99,7 +124,7 @@ class Quantised:
 
     def input_white_noise(self, mu: float, sigma: float) -> tuple[IntegerInput, tuple[Loss, ...]]:
         """White noise of mean `mu` and `sigma` > 0 in V, and what rounding and saturation lose."""
-        sd = sqrt(-expm1(-2 * self.dt / self.tau_m) / 2) / self.lsb
+        sd = sqrt(-expm1(-2 * self.dt / self.ideal.tau_m) / 2) / self.lsb
         source = IntegerInput.gaussian(self.drive(mu), sigma * sd, self.neuron.input_width)
         return source, (
             Loss("mu", mu, source.mean / self.drive(1.0), "V"),
@@ -131,7 +156,7 @@ class Quantised:
         jumps = np.rint(w / self.lsb).astype(np.int64)
         offset = round(self.drive(mu))
         source = IntegerInput.poisson(r * self.dt, jumps, offset, self.neuron.input_width)
-        one, sd = self.drive(1.0), sqrt(-expm1(-2 * self.dt / self.tau_m) / 2) / self.lsb
+        one, sd = self.drive(1.0), sqrt(-expm1(-2 * self.dt / self.ideal.tau_m) / 2) / self.lsb
         mean = self.drive(mu) + float(r @ w) * self.dt / self.lsb
         variance = float(r @ w**2) * self.dt / self.lsb**2
         names = [f"weight {k}" for k in range(w.size)]
@@ -195,17 +220,13 @@ def quantise(
         )
     if leak == "shift":
         leak_bits, multiplier = _nearest_shift(dt, neuron.tau_m), 0
-        tau_m = -dt / log1p(-(2.0**-leak_bits))
     else:
         multiplier = round(exp(-dt / neuron.tau_m) * 2**leak_bits)
-        a = multiplier / 2**leak_bits
-        tau_m = inf if a == 1 else 0.0 if a == 0 else -dt / log(a)
-    refractory = round(neuron.t_ref / dt)
     integer = IntegerLIF(
         width=width,
         threshold=threshold,
         v_reset=v_reset,
-        refractory=refractory,
+        refractory=round(neuron.t_ref / dt),
         leak=leak,
         leak_bits=leak_bits,
         leak_multiplier=multiplier,
@@ -213,13 +234,7 @@ def quantise(
         reset=reset,
         input_width=input_width,
     )
-    lost = (
-        Loss("tau_m", neuron.tau_m, tau_m, "s"),
-        Loss("v_th", neuron.v_th, threshold * lsb + neuron.v_rest, "V"),
-        Loss("v_reset", neuron.v_reset, v_reset * lsb + neuron.v_rest, "V"),
-        Loss("t_ref", neuron.t_ref, refractory * dt, "s"),
-    )
-    return Quantised(integer, dt, lsb, neuron.v_rest, neuron.tau_m, lost)
+    return Quantised(integer, neuron, dt, lsb, -expm1(-dt / neuron.tau_m) / lsb)
 
 
 def _nearest_shift(dt: float, tau_m: float) -> int:
