@@ -60,10 +60,7 @@ def _spice(args: argparse.Namespace) -> int:
     from .substrates.spice import write_deck
 
     experiment = _experiment(args.experiment)
-    if experiment.spice is None:
-        raise ValueError(f"{experiment.path}: has no [spice], so there is no netlist to write")
-    speed_up = args.speed_up or experiment.spice.speed_up[0]
-    files = write_deck(experiment, args.output, speed_up, args.stimulus)
+    files = write_deck(experiment, args.output, args.speed_up, args.stimulus)
     return _written(args, [str(file) for file in files])
 
 

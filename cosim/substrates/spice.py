@@ -8,7 +8,7 @@ the measured leak, spikes under noise against the same-noise ordinary differenti
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from math import expm1, sqrt
 from pathlib import Path
@@ -34,24 +34,6 @@ from .place import Place, dimensionless, grid, raster, scaling, trace, within
 WORKERS = 2  # ngspice processes at a time
 INTERVALS = 5  # of a constant drive
 PIECES = 4  # of a noise run, each from reset on
-
-
-def build(experiment: Experiment, speed_up: float) -> AnalogLIF:
-    """Design the circuit that an experiment asks for.
-
-    Raises
-    ------
-    ValueError
-        The technology cannot realise the neuron; no [spice] in the experiment.
-    """
-    if experiment.spice is None:
-        raise ValueError(f"{experiment.path}: has no [spice]")
-    try:
-        return bias.design(
-            experiment.neuron, speed_up=speed_up, voltage_scale=experiment.spice.voltage_scale
-        )
-    except ValueError as error:
-        raise ValueError(f"{experiment.path}: [spice] {error}") from None
 
 
 def held_drive(
@@ -96,6 +78,13 @@ class Chip:
             for cause, share in e.budget(current).items()
         )
         return rate, tuple(terms)
+
+
+@cache
+def made(neuron: LIF, speed_up: float, voltage_scale: float) -> Chip:
+    """Design a circuit and extract it; experiments on the same neuron share it."""
+    lif = bias.design(neuron, speed_up=speed_up, voltage_scale=voltage_scale)
+    return Chip(lif, extract(lif))
 
 
 def _design_checks(place: Place, chip: Chip) -> Findings:
@@ -371,8 +360,7 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
         return findings
     for speed_up in settings.speed_up:
         progress(f"{experiment.name}: SPICE, design and extraction at speed-up {speed_up:g}")
-        lif = build(experiment, speed_up)
-        chip = Chip(lif, extract(lif))
+        chip = made(experiment.neuron, speed_up, settings.voltage_scale)
         findings.add(_design_checks(Place(experiment, "design", "spice", chip.setting), chip))
         for played in experiment.played("spice"):
             progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
@@ -387,7 +375,7 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
 
 
 def write_deck(
-    experiment: Experiment, folder: Path, speed_up: float, name: str | None
+    experiment: Experiment, folder: Path, speed_up: float | None, name: str | None
 ) -> list[Path]:
     """Write the netlist and a test bench that plays the stimulus `name`, or the first one.
 
@@ -396,14 +384,18 @@ def write_deck(
     Raises
     ------
     ValueError
-        No such stimulus.
+        No [spice] or no such stimulus; the technology cannot realise the neuron.
     """
     names = {s.name: s for s in experiment.played("spice")}
     if not names or (name is not None and name not in names):
         raise ValueError(f"{experiment.path}: stimulus {name!r} must be one of {[*names]}")
     played = names[name] if name is not None else next(iter(names.values()))
-    lif, neuron = build(experiment, speed_up), experiment.neuron
-    dt = float(experiment.spice.dt) if experiment.spice else 0.0
+    settings, neuron = experiment.spice, experiment.neuron
+    if settings is None:
+        raise ValueError(f"{experiment.path}: has no [spice], so there is no netlist to write")
+    speed_up = settings.speed_up[0] if speed_up is None else speed_up
+    lif = bias.design(neuron, speed_up=speed_up, voltage_scale=settings.voltage_scale)
+    dt = float(settings.dt)
     match played.stimulus:
         case Constant(mu):
             return export.write(folder, lif, lif.current(max(mu)), 20 * lif.tau_m)

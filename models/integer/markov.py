@@ -34,6 +34,8 @@ from .transitions import (
     transitions,
 )
 
+SETTLED = 1e-12  # what follows differs by less than about 1e-10, relatively
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -108,6 +110,10 @@ def isi_pmf(
 ) -> tuple[NDArray[np.float64], float]:
     """Distribution of the ISI, by following the state's distribution from the reset.
 
+    Once the probability to spike in a step has changed by less than SETTLED, relatively, in each of
+    a hundred steps on end, the state has reached its quasi-stationary law and the rest of the
+    distribution is geometric.
+
     Returns
     -------
     pmf : ndarray of float, shape (n_max + 1,)
@@ -138,6 +144,7 @@ def isi_pmf(
     spikes = landing >= neuron.threshold - first
     landing = np.where(spikes, 0, np.maximum(landing, 0))
     pmf = np.zeros(n_max + 1)
+    left, hazard, settled = 1.0, 0.0, 0
     for n in range(neuron.refractory + 1, n_max + 1):
         leaked = np.zeros(size)
         for u, p in targets:
@@ -145,7 +152,14 @@ def isi_pmf(
         landed = np.convolve(leaked, kernel)
         pmf[n] = landed[spikes].sum()
         state = np.bincount(landing, landed * ~spikes, state.size).astype(float)
-    return pmf, float(state.sum())
+        hazard, before = pmf[n] / left if left > 0 else 0.0, hazard
+        left = float(state.sum())
+        settled = settled + 1 if abs(hazard - before) < SETTLED * hazard else 0
+        if settled == 100:
+            survival = left * np.exp(np.arange(n_max - n) * np.log1p(-hazard))
+            pmf[n + 1 :] = survival * hazard
+            return pmf, left * float(np.exp((n_max - n) * np.log1p(-hazard)))
+    return pmf, left
 
 
 def stationary(
