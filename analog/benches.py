@@ -51,7 +51,10 @@ def leak(lif: AnalogLIF, step: float = 0.5e-3) -> tuple[float, float]:
     v, i = result["m"], result["vm#branch"]  # the branch current flows out of the membrane
     k = int(np.argmin(abs(v - rest)))
     slope = float((8 * (i[k - 1] - i[k + 1]) - (i[k - 2] - i[k + 2])) / (12 * step))
-    return slope, float(crossing(v, -i, 0.0)[0])
+    zero = crossing(v, -i, 0.0)
+    if not zero.size:
+        raise ValueError(f"the leak has no zero within {40 * step:g} V of rest")
+    return slope, float(zero[0])
 
 
 def parasitic_capacitance(lif: AnalogLIF, times: float = 1.0) -> float:

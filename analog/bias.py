@@ -24,6 +24,7 @@ _SLOPE_FACTOR = 1.35  # first guess only
 _COMPARATOR_CHARGE = 20e-12  # C: this over t_dead makes the delay about a fiftieth of it
 _COMPARATOR_LIMIT = 20e-6  # A: beyond, the comparator leaves weak inversion and gains nothing
 _REFRACTORY_SWING = 0.4  # V, first guess only
+_LEAKY = 100e-12  # A: a bias below needs narrow gates, whose off-current is far smaller; else fast
 
 
 def design(
@@ -61,7 +62,9 @@ def design(
             raise ValueError(f"{name} must be finite and > 0, not {value!r}")
     tau = neuron.tau_m / speed_up
     t_dead = max(neuron.t_ref / speed_up, tau / 100, SHORTEST_DEAD_TIME)
-    c_ref = 0.5e-12
+    c_ref, l_min = 0.5e-12, technology.l_min
+    i_leak = 2 * _SLOPE_FACTOR * technology.thermal_voltage * c_m / tau
+    i_refractory = c_ref * _REFRACTORY_SWING / t_dead
     lif = AnalogLIF(
         neuron=neuron,
         technology=technology,
@@ -70,27 +73,32 @@ def design(
         c_m=c_m,
         g_m=c_m / tau,
         t_dead=t_dead,
-        i_leak=2 * _SLOPE_FACTOR * technology.thermal_voltage * c_m / tau,
+        i_leak=i_leak,
         i_comparator=min(_COMPARATOR_CHARGE / t_dead, _COMPARATOR_LIMIT),
-        i_refractory=c_ref * _REFRACTORY_SWING / t_dead,
+        i_refractory=i_refractory,
         v_rest_reference=0.0,
         v_th_reference=0.0,
         v_reset_reference=0.0,
         c_ref=c_ref,
         options=ngspice.options(abstol=1e-18 * max(speed_up, 1.0)),
-        leak_size=Size(2e-6, 2e-6),  # larger gates would make the current mirror slow
-        comparator_size=Size(2e-6, technology.l_min),
-        load_size=Size(1e-6, technology.l_min),
-        reset_size=Size(1e-6, technology.l_min),
+        pair_size=Size(2e-6, 2e-6),
+        mirror_size=Size(0.5e-6, 5e-6) if i_leak < _LEAKY else Size(1e-6, 1e-6),
+        comparator_size=Size(2e-6, l_min),
+        load_size=Size(1e-6, l_min),
+        reset_size=Size(1e-6, l_min),
+        charge_size=Size(1e-6, 2 * l_min) if i_refractory < 10 * _LEAKY else Size(4e-6, l_min),
     )
     rest, threshold, reset = (lif.voltage(v) for v in (neuron.v_rest, neuron.v_th, neuron.v_reset))
     lif = replace(lif, v_rest_reference=rest, v_th_reference=threshold, v_reset_reference=reset)
     nominal_slope = 0.5 * (threshold - rest) / tau  # at threshold, driven at 1.5 times rheobase
     for _ in range(12):
-        g_m = (c_m + benches.parasitic_capacitance(lif)) / tau
-        slope, zero = benches.leak(lif)
-        tripped = benches.trip(lif)
-        dead, after = benches.cycle(lif, tripped, nominal_slope)
+        try:
+            g_m = (c_m + benches.parasitic_capacitance(lif)) / tau
+            slope, zero = benches.leak(lif)
+            tripped = benches.trip(lif)
+            dead, after = benches.cycle(lif, tripped, nominal_slope)
+        except ValueError as error:
+            raise ValueError(f"{_impossible(lif)}: {error}") from error
         if (
             abs(slope / g_m - 1) <= RELATIVE
             and abs(dead / t_dead - 1) <= 10 * RELATIVE
@@ -107,8 +115,11 @@ def design(
             v_reset_reference=lif.v_reset_reference + reset - after,
         )
     raise ValueError(
-        f"{technology.name} cannot realise {neuron} at speed-up {speed_up:g}: the last design has "
-        f"tau_m off by {slope / g_m - 1:.2%}, t_dead by {dead / t_dead - 1:.2%}, rest by "
-        f"{zero - rest:.2e} V, threshold by {tripped - threshold:.2e} V, reset by "
-        f"{after - reset:.2e} V"
+        f"{_impossible(lif)}: the last design has tau_m off by {slope / g_m - 1:.2%}, t_dead by "
+        f"{dead / t_dead - 1:.2%}, rest by {zero - rest:.2e} V, threshold by "
+        f"{tripped - threshold:.2e} V, reset by {after - reset:.2e} V"
     )
+
+
+def _impossible(lif: AnalogLIF) -> str:
+    return f"{lif.technology.name} cannot realise {lif.neuron} at speed-up {lif.speed_up:g}"

@@ -45,17 +45,18 @@ class OTA(_Cell):
 
     In weak inversion the current ``i = I_bias tanh((v_plus - v_minus)/(2 n U_T))`` leaves ``out``,
     with slope ``g_m = I_bias/(2 n U_T)``; with ``minus`` tied to ``out`` it is a leak towards
-    ``v_plus``.
+    ``v_plus``. The mirrors' gates are long and narrow: at picoamperes a wide diode would have less
+    than the few ``U_T`` between drain and source that it needs, and a large one would be slow.
     """
 
-    def __init__(self, name: str, technology: Technology, size: Size) -> None:
+    def __init__(self, name: str, technology: Technology, pair: Size, mirror: Size) -> None:
         super().__init__(name, ("plus", "minus", "out", "bias", "vdd"), technology)
-        self.nmos("bias", "bias", "bias", "0", size)
-        self.nmos("tail", "tail", "bias", "0", size)
-        self.nmos("plus", "mirror", "plus", "tail", size)
-        self.nmos("minus", "out", "minus", "tail", size)
-        self.pmos("diode", "mirror", "mirror", "vdd", size)
-        self.pmos("out", "out", "mirror", "vdd", size)
+        self.nmos("bias", "bias", "bias", "0", mirror)
+        self.nmos("tail", "tail", "bias", "0", mirror)
+        self.nmos("plus", "mirror", "plus", "tail", pair)
+        self.nmos("minus", "out", "minus", "tail", pair)
+        self.pmos("diode", "mirror", "mirror", "vdd", mirror)
+        self.pmos("out", "out", "mirror", "vdd", mirror)
 
 
 class Comparator(_Cell):
@@ -94,11 +95,11 @@ class RefractoryPulse(_Cell):
     current and trips where its pMOS carries just that current.
     """
 
-    def __init__(self, name: str, technology: Technology, c_ref: float) -> None:
+    def __init__(self, name: str, technology: Technology, c_ref: float, charge: Size) -> None:
         super().__init__(name, ("q", "spike", "bias", "speed", "vdd"), technology)
-        slow, fast = Size(1e-6, 1e-6), Size(1e-6, technology.l_min)
+        slow, fast = Size(0.5e-6, 2e-6), Size(1e-6, technology.l_min)
         self.C("ref", "ramp", "0", c_ref)
-        self.pmos("charge", "ramp", "q", "vdd", Size(4e-6, technology.l_min))
+        self.pmos("charge", "ramp", "q", "vdd", charge)
         self.nmos("bias", "bias", "bias", "0", slow)
         self.nmos("discharge", "ramp", "bias", "0", slow)
         self.pmos("up", "bar", "ramp", "vdd", Size(1e-6, 0.36e-6))

@@ -269,7 +269,7 @@ def _trip(lif: AnalogLIF, reltol: float, coarseness: int) -> float:
 
 def _delay(lif: AnalogLIF, v_trip: float, slope: float, coarseness: int) -> float:
     """Time from the crossing of `v_trip` by an ideal ramp to the spike's edge, without reset."""
-    low, high = v_trip - 4e-3, v_trip + 6e-3 + 0.1 * lif.t_dead * slope
+    low, high = v_trip - 4e-3, v_trip + 6e-3 + 0.5 * lif.t_dead * slope
     end = (high - low) / slope
     step = coarseness * end / 400
     bench = (

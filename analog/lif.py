@@ -43,8 +43,9 @@ class AnalogLIF:
         Capacitor of the refractory pulse in F.
     options : str
         Solver options that the netlist carries; see `rheobase.analog.ngspice.options`.
-    leak_size, comparator_size, load_size, reset_size : Size
-        Gates of the OTA, of the comparator's nMOS and pMOS, and of the reset switch.
+    pair_size, mirror_size, comparator_size, load_size, reset_size, charge_size : Size
+        Gates of the OTA's input pair and mirrors, of the comparator's nMOS and pMOS, of the reset
+        switch, and of the pMOS that charges `c_ref`.
     """
 
     neuron: LIF
@@ -62,10 +63,12 @@ class AnalogLIF:
     v_reset_reference: float
     c_ref: float
     options: str
-    leak_size: Size
+    pair_size: Size
+    mirror_size: Size
     comparator_size: Size
     load_size: Size
     reset_size: Size
+    charge_size: Size
 
     @property
     def tau_m(self) -> float:
@@ -85,9 +88,9 @@ class AnalogLIF:
         """The neuron with its supply, references and bias currents; nodes ``m`` and ``spike``."""
         tech = self.technology
         circuit = Circuit(f"LIF neuron, {tech.name}, speed-up {self.speed_up:g}")
-        circuit.subcircuit(OTA("ota", tech, self.leak_size))
+        circuit.subcircuit(OTA("ota", tech, self.pair_size, self.mirror_size))
         circuit.subcircuit(Comparator("comparator", tech, self.comparator_size, self.load_size))
-        circuit.subcircuit(RefractoryPulse("refractory", tech, self.c_ref))
+        circuit.subcircuit(RefractoryPulse("refractory", tech, self.c_ref, self.charge_size))
         circuit.subcircuit(ResetSwitch("reset", tech, self.reset_size))
         circuit.V("dd", "vdd", "0", tech.supply)
         circuit.V("rest", "v_rest", "0", self.v_rest_reference)
