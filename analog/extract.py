@@ -43,10 +43,10 @@ class Extracted:
         Smallest and largest capacitance met between reset and trip, in F.
     v_rest, v_trip, v_reset : Measured
         Zero of the leak, static trip point, voltage from which the membrane starts after release
-        (charge injection included), in V.
+        (charge injection included), in V; the last one's `error` includes how it varies with the
+        drive.
     t_hold : Measured
-        From the spike's rising edge to the release of the membrane, in s; `error` includes its
-        variation with the drive.
+        From the spike's rising edge to the release of the membrane, in s; `error` likewise.
     charge_injection : Measured
         What the opening switch puts on the membrane, in C.
     v, i_leak : ndarray, shape (points,)
@@ -154,11 +154,11 @@ def extract(lif: AnalogLIF) -> Extracted:
     """
     fine, curves = _measure(lif, 1)
     coarse, coarse_curves = _measure(lif, 2)
-    values = {
-        name: Measured(fine[name], abs(fine[name] - coarse[name]))
-        for name in ("tau_m", "g_m", "c_m", "v_rest", "v_trip", "v_reset", "charge_injection")
+    names = ("tau_m", "g_m", "c_m", "v_rest", "v_trip", "v_reset", "t_hold", "charge_injection")
+    values = {  # the dead time and the voltage after it vary a little with the drive
+        name: Measured(fine[name], abs(fine[name] - coarse[name]) + fine.get(f"{name} spread", 0.0))
+        for name in names
     }
-    hold_error = abs(fine["t_hold"] - coarse["t_hold"]) + fine["t_hold_spread"]
     v, i_leak, delays = curves["v"], curves["i_leak"], curves["delays"]
     coarse_leak = PchipInterpolator(coarse_curves["v"], coarse_curves["i_leak"])
     v_rest = fine["v_rest"]
@@ -167,7 +167,6 @@ def extract(lif: AnalogLIF) -> Extracted:
     return Extracted(
         **values,
         c_m_range=(float(np.min(curves["c"])), float(np.max(curves["c"]))),
-        t_hold=Measured(fine["t_hold"], hold_error),
         v=v,
         i_leak=i_leak,
         i_leak_error=float(np.max(np.abs(coarse_leak(v) - i_leak))),
@@ -230,7 +229,8 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "v_trip": v_trip,
         "v_reset": v_reset,
         "t_hold": t_hold,
-        "t_hold_spread": float(np.ptp(spikes[:, 0])) / 2,
+        "t_hold spread": float(np.ptp(spikes[:, 0])) / 2,
+        "v_reset spread": float(np.ptp(spikes[:, 1])) / 2,
         "charge_injection": c_m * step,
     }
     curves = {"v": v, "i_leak": i_leak, "v_supply": v_supply, "i_supply": i_supply}
