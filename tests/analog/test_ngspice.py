@@ -104,29 +104,26 @@ def test_a_process_that_dies_is_an_error_and_leaves_nothing_behind():
 def test_ctrl_c_ends_the_simulations():
     program = (
         "from rheobase.analog import ngspice\n"
+        "begin = ngspice.Session.__init__\n"
+        "def told(session):\n"
+        "    begin(session)\n"
+        "    print(session._process.pid, flush=True)\n"
+        "ngspice.Session.__init__ = told\n"
         f"deck = {rc(step=1e-8, stop=1e3)!r}\n"
-        "print('started', flush=True)\n"
         "ngspice.run_all([deck, deck], ['time'])\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as user:
         assert user.stdout is not None
-        user.stdout.readline()
-        time.sleep(1.0)
-        children = _children(user.pid)
-        assert len(children) == 2
+        children = [int(user.stdout.readline()) for _ in range(2)]
+        time.sleep(0.5)
+        assert all(_runs(child) for child in children)
         user.send_signal(signal.SIGINT)
         _, stderr = user.communicate(timeout=10)
     assert user.returncode != 0
     assert "KeyboardInterrupt" in stderr
     assert not any(_runs(child) for child in children)
-
-
-def _children(parent: int) -> list[int]:
-    listing = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True)
-    rows = (line.split() for line in listing.stdout.splitlines()[1:])
-    return [int(pid) for pid, ppid in rows if int(ppid) == parent]
 
 
 def _runs(process: int) -> bool:
