@@ -49,6 +49,10 @@ class Extracted:
         From the spike's rising edge to the release of the membrane, in s; `error` likewise.
     charge_injection : Measured
         What the opening switch puts on the membrane, in C.
+    settling : float
+        Voltage in V by which the membrane still moves after the release, because the leak's current
+        mirror lags behind the reset: the swing times the relative difference of the capacitances
+        met at ``1/t_dead`` and at ``1/tau_m``. A reset level on the bench of the switch misses it.
     v, i_leak : ndarray, shape (points,)
         Current into the membrane (A) at membrane voltages v (V, ascending).
     i_leak_error : float
@@ -70,6 +74,7 @@ class Extracted:
     v_reset: Measured
     t_hold: Measured
     charge_injection: Measured
+    settling: float
     v: np.ndarray
     i_leak: np.ndarray
     i_leak_error: float
@@ -166,6 +171,7 @@ def extract(lif: AnalogLIF) -> Extracted:
     intact = np.abs(curves["i_supply"]) < 1.5 * lif.i_leak
     return Extracted(
         **values,
+        settling=fine["settling"],
         c_m_range=(float(np.min(curves["c"])), float(np.max(curves["c"]))),
         v=v,
         i_leak=i_leak,
@@ -211,6 +217,7 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     v_trip = _trip(lif, static, coarseness)
 
     g_m, c_rest = _admittance(lif, v_rest, static)
+    c_fast = _admittance(lif, v_rest, static, lif.t_dead)[1]
     nodes, weights = np.polynomial.legendre.leggauss(3)
     path = (reset + v_trip) / 2 + (v_trip - reset) / 2 * nodes
     c = np.array([_admittance(lif, v, static)[1] for v in path.tolist()])
@@ -232,6 +239,7 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "t_hold spread": float(np.ptp(spikes[:, 0])) / 2,
         "v_reset spread": float(np.ptp(spikes[:, 1])) / 2,
         "charge_injection": c_m * step,
+        "settling": (c_fast / c_rest - 1) * (v_trip - reset),
     }
     curves = {"v": v, "i_leak": i_leak, "v_supply": v_supply, "i_supply": i_supply}
     return values, curves | {"c": c, "slopes": slopes, "delays": delays}
@@ -245,9 +253,14 @@ def _leak(
     return result["m"], result["vm#branch"]
 
 
-def _admittance(lif: AnalogLIF, v: float, reltol: float) -> tuple[float, float]:
-    """Conductance (S) and capacitance (F) of the membrane held at `v`, at ``1/(2 pi tau_m)``."""
-    frequency = 1 / (2 * np.pi * lif.tau_m)
+def _admittance(
+    lif: AnalogLIF, v: float, reltol: float, time: float | None = None
+) -> tuple[float, float]:
+    """Conductance (S) and capacitance (F) of the membrane held at `v`, at ``1/(2 pi time)``.
+
+    `time` is tau_m unless given.
+    """
+    frequency = 1 / (2 * np.pi * (lif.tau_m if time is None else time))
     bench = f"Vm m 0 {float(v)!r} ac 1\n.ac lin 1 {frequency!r} {frequency!r}\n.save i(Vm)"
     result = benches.simulate(lif, lif.circuit(), bench, ["vm#branch"], reltol)
     admittance = -result["vm#branch"][0]

@@ -102,10 +102,12 @@ def _design_checks(place: Place, chip: Chip) -> Findings:
     )
     findings = Findings()
     for name, unit, found, designed, tolerance, scale in rows:
-        terms = (
+        terms: tuple[Term, ...] = (
             Term("design stops at", "numerical", tolerance),
             Term("extraction", "numerical", found.error),
         )
+        if name == "reset":
+            terms += (Term("leak still settling", "model", abs(e.settling)),)
         point = Point("netlist", found.value, designed, terms, share * scale)
         findings.checks.append(place.check(f"{name} as designed", unit, (point,)))
     return findings
@@ -244,10 +246,11 @@ class Replay:
     alone : int
         Spikes of either without a partner.
     allowed : int
-        Crossings that the equation itself gains or loses when the trip point moves by `shift`.
+        Crossings that the equation itself gains or loses when the trip point moves: up by `shift`,
+        down by the error with which it was extracted.
     shift : float
-        In V: what the membrane moves on while the comparator answers (slope times delay), and the
-        error of the extracted trip point.
+        In V: how far the membrane moves on while the comparator answers (slope times delay, a
+        shallower crossing may be lost), plus the error of the extracted trip point.
     """
 
     run: Trace
@@ -274,8 +277,9 @@ def replay(chip: Chip, current: Floats, dt: float) -> Replay:
         slope = max(float(np.median([e.slope(i) for i in current[at].tolist()])), e.slopes[0])
         found = crossings(0.0, slope)
     shift = slope * e.delay(slope) + e.v_trip.error
+    shifts = (shift, -e.v_trip.error)  # a delay can lose a crossing, but not add one
     window = float(np.diff(found, prepend=-lif.tau_m).min()) / 2
-    allowed = max(unmatched(found, crossings(d, slope), window) for d in (-shift, shift))
+    allowed = max(unmatched(found, crossings(d, slope), window) for d in shifts)
     run = simulate(lif, current, len(current) * dt, dt=dt)
     alone = unmatched(run.spike_times, found + e.delay(slope), window)
     return Replay(run, len(run.spike_times), len(found), alone, allowed, shift)
@@ -288,7 +292,7 @@ def _partners(place: Place, replays: list[Replay]) -> Findings:
         for name in ("spikes", "predicted", "alone", "allowed")
     )
     shift = show(max(r.shift for r in replays), "V", 2)
-    term = Term(f"crossings the equation gains or loses at trip ± {shift}", "model", allowed)
+    term = Term(f"crossings the equation gains or loses at trip + {shift}", "model", allowed)
     at = f"{spikes} spikes, {predicted} of the equation"
     resolution = place.experiment.check.spikes * predicted
     point = Point(at, alone, 0, (term,), resolution)
