@@ -1,6 +1,7 @@
 """The floating-point simulation, judged by its exact law in discrete time."""
 
 from collections.abc import Callable
+from functools import cache
 from math import ceil, isfinite
 from typing import Any
 
@@ -43,6 +44,7 @@ def _constant(
     return findings
 
 
+@cache
 def noise_law(neuron: LIF, stimulus: WhiteNoise | Poisson, dt: float) -> discrete_time.DiscreteTime:
     """The exact law of the floating-point neuron under noise, in steps of `dt`."""
     if isinstance(stimulus, WhiteNoise):
@@ -56,7 +58,7 @@ def ideal_and_time_step(
     """Siegert's rate, what time step and finite jumps change, and the rate that results."""
     noise = stimulus.diffusion(neuron.tau_m) if isinstance(stimulus, Poisson) else stimulus
     ideal = float(siegert.rate(neuron, noise.mu, noise.sigma))
-    stepped = discrete_time.solve(neuron, noise.mu, noise.sigma, dt).rate
+    stepped = noise_law(neuron, noise, dt).rate
     shift = 0.5826 * noise.sigma * (dt / neuron.tau_m) ** 0.5
     size = f"like a threshold higher by {show(shift, 'V', 3)}"
     causes = [Cause("time step: threshold seen every dt only", size, stepped - ideal)]

@@ -17,7 +17,7 @@ from ...models.integer.lif import IntegerLIF
 from ...models.integer.quantise import Quantised, quantise
 from ...models.neuron import LIF
 from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
-from ...models.theory import discrete_time, siegert
+from ...models.theory import siegert
 from ...models.units import show
 from ..budget import Point
 from ..engines import icarus
@@ -27,7 +27,7 @@ from ..experiment import Experiment, NamedStimulus, RtlTable
 from ..findings import Cause, Explanation, Findings, Row
 from ..observables import Ints, plan
 from .place import Place, density, dimensionless, grid, published, scaling, trace, within
-from .reference import ideal_and_time_step
+from .reference import ideal_and_time_step, noise_law
 from .renewal import Prediction, Steady, compare, compare_constant, plan_constant
 
 SHORTEST = 8  # the core pipelines: it takes at least this many neurons
@@ -240,7 +240,7 @@ def _explain(
         (mu,) = stimulus.mu
         name += f", {show(mu, 'V')}"
         ideal = float(siegert.fi_curve(ideal_neuron, mu))
-        rate = discrete_time.solve(ideal_neuron, mu, 0.0, dt).rate
+        rate = noise_law(ideal_neuron, WhiteNoise(mu, 0.0), dt).rate
         causes = [
             Cause("time step: a spike waits for the end of its step", show(dt, "s"), rate - ideal)
         ]
@@ -253,10 +253,8 @@ def _explain(
 
     def stepped(changed: LIF, drive: float, noise: float) -> float:
         if isinstance(stimulus, Poisson):
-            return discrete_time.solve_jumps(
-                changed, drive, stimulus.rates, stimulus.weights, dt
-            ).rate
-        return discrete_time.solve(changed, drive, noise, dt).rate
+            return noise_law(changed, replace(stimulus, mu=drive), dt).rate
+        return noise_law(changed, WhiteNoise(drive, noise), dt).rate
 
     # the integers fix the input of a step, so a changed tau_m changes drive and noise with it
     a_ideal, a = exp(-dt / ideal_neuron.tau_m), exp(-dt / realised.tau_m)
@@ -272,13 +270,13 @@ def _explain(
         Cause("threshold, reset and refractory time quantised", size, with_levels - with_tau)
     )
     if isinstance(stimulus, Poisson):
-        weights = [round(w / core.lsb) * core.lsb for w in stimulus.weights]
+        weights = tuple(round(w / core.lsb) * core.lsb for w in stimulus.weights)
         drive = core.held(mu) * core.lsb / (1 - a)
-        with_input = discrete_time.solve_jumps(realised, drive, stimulus.rates, weights, dt).rate
+        with_input = noise_law(realised, Poisson(stimulus.rates, weights, drive), dt).rate
     else:
         drive = source.mean * core.lsb / (1 - a)
         spread = sqrt(source.variance) * core.lsb / sqrt((1 - a**2) / 2)
-        with_input = discrete_time.solve(realised, drive, spread, dt).rate
+        with_input = noise_law(realised, WhiteNoise(drive, spread), dt).rate
     size = f"LSB {show(core.lsb, 'V')} per step"
     causes.append(Cause("input quantised", size, with_input - with_levels))
     roomy = replace(neuron, width=min(neuron.width + 1, 32))

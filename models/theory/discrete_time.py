@@ -40,7 +40,7 @@ from .escape import Chain
 _REACH = 9.0  # standard deviations kept: the Gaussian holds 2e-19 beyond
 _SMALLEST_ESCAPE = 1e-300
 _PANEL, _POINTS = 2.5, 10  # quadrature: panel in standard deviations of a step, points a panel
-_PER_STEP = 32  # cells a standard deviation of a step, for jumps
+_PER_STEP = 16  # cells a standard deviation of a step, for jumps
 _ROUNDING = 1e-12
 _LARGEST_NODES = 100_000
 _LARGEST_MATRIX = 20_000_000
