@@ -40,7 +40,7 @@ from .escape import Chain
 _REACH = 9.0  # standard deviations kept: the Gaussian holds 2e-19 beyond
 _SMALLEST_ESCAPE = 1e-300
 _PANEL, _POINTS = 2.5, 10  # quadrature: panel in standard deviations of a step, points a panel
-_PER_STEP = 16  # cells a standard deviation of a step, for jumps
+_PER_STEP = 32  # cells a standard deviation of a step, for jumps
 _ROUNDING = 1e-12
 _LARGEST_NODES = 100_000
 _LARGEST_MATRIX = 20_000_000
@@ -220,12 +220,17 @@ def _deterministic(neuron: LIF, mu: float, dt: float) -> DiscreteTime:
 
 # --- Poisson synapses ----------------------------------------------------------------------------
 def _jumps(means: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
-    """Sizes and probabilities of one step's summed jump; those below 1e-17 are left out."""
+    """Sizes and probabilities of one step's summed jump; those below 1e-17 are left out.
+
+    Sizes that agree to a femtovolt are one: weights are often multiples of each other.
+    """
     sizes, mass = np.zeros(1), np.ones(1)
     for mean, weight in zip(means, weights, strict=True):
         k = np.arange(mean + 12 * sqrt(mean) + 30)
         sizes = (sizes[:, None] + k * weight).ravel()
         mass = (mass[:, None] * poisson.pmf(k, mean)).ravel()
+        sizes, same = np.unique(np.round(sizes, 15), return_inverse=True)
+        mass = np.bincount(same, mass)
         keep = mass > 1e-17
         sizes, mass = sizes[keep], mass[keep]
     return sizes, mass
