@@ -44,13 +44,15 @@ def _draw(axes: Axes, curve: Curve, shade: float) -> None:
     label = f"{curve.substrate}, {curve.setting}" if curve.setting else curve.substrate
     colour = COLOUR[curve.substrate]
     if curve.kind == "predicted":
-        axes.plot(curve.x, curve.y, color=colour, lw=1.2, alpha=shade, label=label + " (predicted)")
+        label += " (predicted)"
+        axes.plot(curve.x, curve.y, color=colour, lw=1.3, alpha=shade, zorder=3, label=label)
     elif "trace" in curve.figure:
         axes.plot(curve.x, curve.y, color=colour, lw=0.9, alpha=shade, label=label)
     else:
         fill = colour if shade == 1 else "none"
+        size = 1.8 if len(curve.x) > 100 else 5 if curve.substrate != "spice" else 7
         axes.plot(
-            curve.x, curve.y, MARKER[curve.substrate] or "-", color=colour, ms=5, mfc=fill,
+            curve.x, curve.y, MARKER[curve.substrate] or "-", color=colour, ms=size, mfc=fill,
             alpha=0.85, label=label,
         )  # fmt: skip
 
@@ -115,7 +117,8 @@ def draw(curves: list[Curve]) -> dict[str, list[tuple[str, str]]]:
             found = drawn.setdefault(experiment, [])
             for figure, group in _by(mine, lambda c: c.figure).items():
                 if figure == "f-I":
-                    found.append(("f-I curves", _grid({"": group}, 1, (8, 4.4))))
+                    caption = "f-I curves of all substrates, per biological second"
+                    found.append((caption, _grid({"": group}, 1, (8, 4.8))))
                 elif figure == "isi":
                     panels = _by(group, lambda c: f"{c.stimulus}: {c.substrate}, {c.setting}")
                     caption = "Inter-spike intervals: measured, and the predicted distribution"

@@ -36,12 +36,15 @@ def number(value: float, unit: str) -> str:
     )
 
 
-def _terms(point: Point, unit: str) -> str:
-    words = []
-    for term in point.terms:
-        size = "" if term.law == "kolmogorov" else f" ±{number(term.size, unit)}"
-        words.append(f"{term.kind}: {term.name}{size}")
-    return "; ".join(words) or "exact"
+def _terms(point: Point, unit: str, error_rate: float) -> str:
+    """The terms of a budget, largest first; those below a fiftieth of it are only counted."""
+    whole = point.width(error_rate)
+    terms = sorted(point.terms, key=lambda t: -t.width(error_rate))
+    large = [t for t in terms if t.width(error_rate) >= 0.02 * whole > 0]
+    words = [f"{t.kind}: {t.name} ±{number(t.width(error_rate), unit, 3)}" for t in large]
+    if len(large) < len(terms):
+        words.append(f"{len(terms) - len(large)} smaller")
+    return "; ".join(words) if whole > 0 else "exact"
 
 
 def verdict_row(check: Check, error_rate: float) -> dict[str, str]:
@@ -55,10 +58,10 @@ def verdict_row(check: Check, error_rate: float) -> dict[str, str]:
         "substrate": f"{check.substrate}, {check.setting}" if check.setting else check.substrate,
         "observable": check.observable,
         "at": point.at + more,
-        "measured": number(point.measured, unit),
-        "predicted": number(point.predicted, unit),
-        "budget": "±" + number(point.width(error_rate), unit),
-        "terms": _terms(point, unit),
+        "measured": number(point.measured, unit, 6),
+        "predicted": number(point.predicted, unit, 6),
+        "budget": "±" + number(point.width(error_rate), unit, 2),
+        "terms": _terms(point, unit, error_rate),
         "p": "" if p is None else f"{p:.2g}",
         "verdict": check.verdict(error_rate),
     }

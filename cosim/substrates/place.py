@@ -51,12 +51,12 @@ def dimensionless(neuron: LIF, t: Floats, v: Floats) -> Floats:
     return np.array([t / neuron.tau_m, (v - neuron.v_rest) / (neuron.v_th - neuron.v_rest)])
 
 
-def density(place: Place, v: Floats, samples: int) -> Curve:
-    """Histogram of membrane voltages in 1/V; `samples` counts the refractory ones, too."""
-    counts, edges = np.histogram(v, 60)
+def density(place: Place, v: Floats, samples: int, bins: int = 60) -> Curve:
+    """Histogram of membrane voltages in V; `samples` counts the refractory ones, too."""
+    counts, edges = np.histogram(1e3 * v, bins)
     names = (place.experiment.name, place.stimulus, place.substrate, place.setting)
     y = counts / (samples * np.diff(edges))
-    labels = ("V (V)", "density (1/V)")
+    labels = ("V (mV)", "density (1/mV)")
     return Curve("density", *names, "measured", (edges[1:] + edges[:-1]) / 2, y, *labels)
 
 

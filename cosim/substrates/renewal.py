@@ -112,6 +112,6 @@ def compare_constant(
             points.append(rate_point(at, found, steady.rate, steady.cv, steady.error, resolution))
     measured = np.array([p.measured for p in points])
     names = (place.experiment.name, place.stimulus, place.substrate, place.setting)
-    curve = Curve("f-I", *names, "measured", drives, measured, "drive R I (V)", "rate (Hz)")
+    curve = Curve("f-I", *names, "measured", 1e3 * drives, measured, "drive R I (mV)", "rate (Hz)")
     check = place.check("rate", "Hz", tuple(points))
     return Findings(checks=[check], curves=[curve]), measured

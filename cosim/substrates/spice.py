@@ -29,7 +29,7 @@ from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
 from ..findings import Cause, Curve, Explanation, Findings, Row
 from ..observables import Floats
-from .place import Place, dimensionless, grid, raster, scaling, trace, within
+from .place import Place, density, dimensionless, grid, raster, scaling, trace, within
 
 WORKERS = 2  # ngspice processes at a time
 INTERVALS = 5  # of a constant drive
@@ -150,8 +150,9 @@ def _constant(
         points.append(Point(show(mu, "V"), fine, rate, terms, experiment.check.rate * rate))
     drives = np.array(stimulus.mu)
     names = (experiment.name, played.name, "spice", f"{chip.setting}, per biological second")
-    curve = Curve("f-I", *names, "measured", drives, rates[:, 0] / lif.speed_up,
-                  "drive R I (V)", "rate (Hz)")  # fmt: skip
+    per_second = rates[:, 0] / lif.speed_up
+    labels = ("drive R I (mV)", "rate (Hz)")
+    curve = Curve("f-I", *names, "measured", 1e3 * drives, per_second, *labels)
     findings = Findings(checks=[place.check("rate", "Hz", tuple(points))], curves=[curve])
     findings.scaling.append(scaling(place, drives, rates[:, 0], lif.tau_m))
     scan = grid(neuron, stimulus.mu)
@@ -328,7 +329,23 @@ def _noise(
         replays = list(pool.map(piece, range(PIECES)))
     findings = _partners(place, replays)
     findings.curves += _traces(place, chip, replays[0].run, 20)
+    findings.curves.append(_density(place, chip, replays, dt))
     return findings
+
+
+def _density(place: Place, chip: Chip, replays: list[Replay], dt: float) -> Curve:
+    """Histogram of the membrane, in the neuron's volts, sampled every `dt`; held at reset aside."""
+    lif, neuron = chip.lif, place.experiment.neuron
+    free, samples = [], 0
+    for run in (r.run for r in replays):
+        t = np.arange(run.t[0], run.t[-1], dt)
+        since = (
+            t - np.concatenate(([-np.inf], run.spike_times))[np.searchsorted(run.spike_times, t)]
+        )
+        free.append(np.interp(t, run.t, run.v_m)[since > lif.t_dead])
+        samples += len(t)
+    moved = (np.concatenate(free) - lif.voltage(neuron.v_rest)) / lif.voltage_scale
+    return density(place, neuron.v_rest + moved, samples, bins=25)
 
 
 def _traces(place: Place, chip: Chip, run: Trace, length: float) -> list[Curve]:

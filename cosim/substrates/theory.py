@@ -16,7 +16,7 @@ def _constant(experiment: Experiment, name: str, drives: tuple[float, ...]) -> C
     mu = np.linspace(min(0.0, *drives), max(drives), 600)
     rate = siegert.fi_curve(experiment.neuron, mu)
     names = (experiment.name, name, "theory", "noiseless")
-    return Curve("f-I", *names, "predicted", mu, rate, "drive R I (V)", "rate (Hz)")
+    return Curve("f-I", *names, "predicted", 1e3 * mu, rate, "drive R I (mV)", "rate (Hz)")
 
 
 def _noise(experiment: Experiment, played: NamedStimulus, noise: WhiteNoise) -> Findings:
@@ -28,8 +28,8 @@ def _noise(experiment: Experiment, played: NamedStimulus, noise: WhiteNoise) -> 
     point = Point(played.name, rate, found.rate, terms, resolution)
     names = (experiment.name, played.name, "theory", "Fokker-Planck")
     keep = found.density > 1e-4 * found.density.max()
-    x, y = found.v[keep], found.density[keep]
-    curve = Curve("density", *names, "predicted", x, y, "V (V)", "density (1/V)")
+    x, y = 1e3 * found.v[keep], 1e-3 * found.density[keep]
+    curve = Curve("density", *names, "predicted", x, y, "V (mV)", "density (1/mV)")
     return Findings(checks=[place.check("rate", "Hz", (point,))], curves=[curve])
 
 
