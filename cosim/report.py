@@ -27,13 +27,13 @@ from .verify import Run
 PACKAGES = ("rheobase", "amaranth", "cocotb", "numba", "numpy", "PySpice", "scipy")
 
 
-def number(value: float, unit: str) -> str:
+def number(value: float, unit: str, digits: int = 4) -> str:
     """A value in words: with a prefix for SI units, plainly for the rest."""
     if math.isnan(value):
         return "none"
-    return (
-        show(value, unit) if unit in ("V", "s", "A", "Hz", "F") else f"{value:.4g} {unit}".strip()
-    )
+    if unit in ("V", "s", "A", "Hz", "F"):
+        return show(value, unit, digits)
+    return f"{value:.{digits}g} {unit}".strip()
 
 
 def _terms(point: Point, unit: str, error_rate: float) -> str:

@@ -4,6 +4,7 @@ Membrane traces and densities, output spikes beside published ones, rate * tau_m
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log10
 from typing import Literal
 
@@ -14,7 +15,7 @@ from ...models.theory import siegert
 from ...models.units import show
 from ..budget import Check, Point
 from ..experiment import Experiment, NamedStimulus
-from ..findings import Curve, Findings, Row
+from ..findings import Cause, Curve, Explanation, Findings, Row
 from ..observables import Floats, Ints
 
 
@@ -75,6 +76,29 @@ def published(place: Place, played: NamedStimulus, steps: list[int]) -> Findings
         observable = f"spikes that differ from {platform}"
         findings.checks.append(place.check(observable, "", (point,)))
     return findings
+
+
+def first_spike(
+    place: Place, ideal: Floats, stages: list[tuple[str, str, float]], measured: float
+) -> list[Explanation]:
+    """Why the first output spike comes when it does, in biological seconds.
+
+    Parameters
+    ----------
+    ideal : ndarray
+        Spike times of the ideal neuron; without any there is nothing to explain.
+    stages : list of (cause, size, time)
+        What each further imperfection makes of the first spike's time.
+    """
+    if len(ideal) == 0 or not np.isfinite(measured):
+        return []
+    times = [float(ideal[0]), *(time for _, _, time in stages)]
+    causes = tuple(
+        Cause(name, size, after - before)
+        for (name, size, _), (before, after) in zip(stages, pairwise(times), strict=True)
+    )
+    names = (place.experiment.name, place.stimulus, place.substrate, place.setting)
+    return [Explanation(*names, "first output spike", "s", float(ideal[0]), causes, measured)]
 
 
 def scaling(place: Place, drives: Floats, rates: Floats, tau_m: float) -> Row:

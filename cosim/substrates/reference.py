@@ -16,7 +16,17 @@ from ..budget import Point
 from ..experiment import Experiment, NamedStimulus, ReferenceTable
 from ..findings import Cause, Explanation, Findings, Row
 from ..observables import plan
-from .place import Place, density, dimensionless, grid, published, scaling, trace, within
+from .place import (
+    Place,
+    density,
+    dimensionless,
+    first_spike,
+    grid,
+    published,
+    scaling,
+    trace,
+    within,
+)
 from .renewal import Prediction, Steady, compare, compare_constant, plan_constant
 
 
@@ -118,6 +128,11 @@ def _given(
     at = f"{len(run.steps)} spikes, nearest approach {show(margin, 'V')}"
     point = Point(at, differing, 0, ())
     findings.checks.append(place.check("spikes that differ from theory", "", (point,)))
+    ideal = given_input.spike_times(neuron, x, dt, neuron.v_rest)
+    if len(predicted):
+        wait = ("a spike waits for the end of its step", show(dt, "s"), (predicted[0] + 1) * dt)
+        measured = (run.steps[0] + 1) * dt if len(run.steps) else np.nan
+        findings.explanations += first_spike(place, ideal, [wait], measured)
     t = (np.arange(len(x)) + 1) * dt
     v = run.recorded[:, 0]
     labels = ("t (s)", "V (V)")

@@ -17,7 +17,7 @@ from ...models.integer.lif import IntegerLIF
 from ...models.integer.quantise import Quantised, quantise
 from ...models.neuron import LIF
 from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
-from ...models.theory import siegert
+from ...models.theory import given_input, siegert
 from ...models.units import show
 from ..budget import Point
 from ..engines import icarus
@@ -25,8 +25,18 @@ from ..engines.cxxrtl import CxxrtlCore
 from ..engines.events import CoreRun
 from ..experiment import Experiment, NamedStimulus, RtlTable
 from ..findings import Cause, Explanation, Findings, Row
-from ..observables import Ints, plan
-from .place import Place, density, dimensionless, grid, published, scaling, trace, within
+from ..observables import Floats, Ints, plan
+from .place import (
+    Place,
+    density,
+    dimensionless,
+    first_spike,
+    grid,
+    published,
+    scaling,
+    trace,
+    within,
+)
 from .reference import ideal_and_time_step, noise_law
 from .renewal import Prediction, Steady, compare, compare_constant, plan_constant
 
@@ -344,6 +354,7 @@ def _given(
     findings = published(place, played, steps.tolist())
     _add_bits(findings, place, point)
     findings.add(_on_icarus(place, bench, currents, settings))
+    findings.explanations += _first_spike(place, core, x[core.delay :], currents, steps)
     v = _states(core, currents[:, :1])[:, 0]
     t = (np.arange(len(v)) + 1.0) * core.dt
     common = dimensionless(neuron, t, neuron.v_rest + core.lsb * v)
@@ -352,6 +363,26 @@ def _given(
     )
     findings.losses.append(core.losses())
     return findings
+
+
+def _first_spike(
+    place: Place, core: Core, x: Floats, currents: NDArray[np.int32], steps: Ints
+) -> list[Explanation]:
+    """From the ideal neuron's first spike under the drive `x` to the core's."""
+    neuron, dt = place.experiment.neuron, core.dt
+    ideal = given_input.spike_times(neuron, x, dt, neuron.v_rest)
+    stepped, _ = given_input.spike_steps(neuron, x, dt, neuron.v_rest)
+    integer = core.neuron.run(currents[:, :1]).spikes[0]
+    if not (len(stepped) and len(integer) and len(steps)):
+        return []
+    waited = (int(stepped[0]) + 1) * dt
+    late = waited + core.delay * dt
+    stages = [
+        ("a spike waits for the end of its step", show(dt, "s"), waited),
+        ("the input comes late", f"{core.delay} steps", late),
+        ("integer arithmetic", show(core.lsb, "V") + " per LSB", (int(integer[0]) + 1) * dt),
+    ]
+    return first_spike(place, ideal, stages, (int(steps[0]) + 1) * dt)
 
 
 def run(

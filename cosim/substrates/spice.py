@@ -22,14 +22,15 @@ from ...analog.simulate import Trace, simulate
 from ...models.neuron import LIF
 from ...models.reference import measured_leak as ode
 from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
+from ...models.theory import given_input, siegert
 from ...models.theory import measured_leak as quadrature
-from ...models.theory import siegert
+from ...models.theory.measured_leak import MeasuredNeuron
 from ...models.units import show
 from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
 from ..findings import Cause, Curve, Explanation, Findings, Row
 from ..observables import Floats
-from .place import Place, density, dimensionless, grid, raster, scaling, trace, within
+from .place import Place, density, dimensionless, first_spike, grid, raster, scaling, trace, within
 
 WORKERS = 2  # ngspice processes at a time
 INTERVALS = 5  # of a constant drive
@@ -369,8 +370,37 @@ def _given(
     done = replay(chip, chip.lif.current(1.0) * drive, dt)
     findings = _partners(place, [done])
     findings.curves.append(raster(place, "measured", done.run.spike_times / dt))
+    findings.explanations += _first_spike(place, chip, drive, settings.dt, done.run.spike_times)
     findings.curves += _traces(place, chip, done.run, np.inf)
     return findings
+
+
+def _first_spike(
+    place: Place, chip: Chip, drive: Floats, dt: float, spikes: Floats
+) -> list[Explanation]:
+    """From the ideal neuron's first spike under a held drive to the netlist's, biological time."""
+    lif, e, neuron = chip.lif, chip.extracted, place.experiment.neuron
+    ideal = given_input.spike_times(neuron, drive, dt, neuron.v_rest)
+    current, fast = lif.current(1.0) * drive, lif.speed_up
+    measured = e.measured_neuron(float(np.median(e.slopes)))
+    linear = replace(measured, i_leak=e.g_m.value * (e.v_rest.value - e.v))
+
+    def first(circuit: MeasuredNeuron) -> float:
+        times = ode.run(circuit, current, dt / fast, v0=lif.voltage(neuron.v_reset))[0]
+        return float(times[0]) * fast if len(times) else np.nan
+
+    crossed = first(measured)
+    if np.isnan(crossed):
+        return []
+    slope = max(e.slope(float(current[int(crossed / dt)])), float(e.slopes[0]))
+    leak = e.leak(e.v_trip.value) / (e.g_m.value * (e.v_rest.value - e.v_trip.value)) - 1
+    offset = show(e.v_trip.value - lif.voltage(neuron.v_th), "V", 2)
+    stages = [
+        ("extracted tau_m, trip and reset", f"trip {offset}", first(linear)),
+        ("OTA non-linearity", f"leak at trip {leak:+.2%} of linear", crossed),
+        ("comparator delay", show(e.delay(slope), "s", 2), crossed + e.delay(slope) * fast),
+    ]
+    return first_spike(place, ideal, stages, float(spikes[0]) * fast if len(spikes) else np.nan)
 
 
 def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:

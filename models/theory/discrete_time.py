@@ -224,15 +224,16 @@ def _jumps(means: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
 
     Sizes that agree to a femtovolt are one: weights are often multiples of each other.
     """
-    sizes, mass = np.zeros(1), np.ones(1)
+    sizes: NDArray = np.zeros(1)
+    mass: NDArray = np.ones(1)
     for mean, weight in zip(means, weights, strict=True):
         k = np.arange(mean + 12 * sqrt(mean) + 30)
         sizes = (sizes[:, None] + k * weight).ravel()
         mass = (mass[:, None] * poisson.pmf(k, mean)).ravel()
-        sizes, same = np.unique(np.round(sizes, 15), return_inverse=True)
-        mass = np.bincount(same, mass)
-        keep = mass > 1e-17
-        sizes, mass = sizes[keep], mass[keep]
+        distinct, same = np.unique(np.round(sizes, 15), return_inverse=True)
+        summed = np.bincount(same, mass)
+        keep = summed > 1e-17
+        sizes, mass = distinct[keep], summed[keep]
     return sizes, mass
 
 
