@@ -65,6 +65,7 @@ class Session:
             cwd=self._folder,
             start_new_session=True,  # Ctrl-C is ours to handle: `close` then ends the process
         )
+        _live.setdefault(os.getpid(), set()).add(self)
 
     def __enter__(self) -> "Session":
         return self
@@ -72,10 +73,15 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def kill(self) -> None:
+        """End the process, from any thread: a `run` that waits for it in another one then fails."""
+        self._process.kill()
+
     def close(self) -> None:
         """End the process, whatever it does, and remove its working folder."""
-        self._process.kill()
+        self.kill()
         self._process.wait()
+        _live.get(os.getpid(), set()).discard(self)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 try:
@@ -99,7 +105,7 @@ class Session:
 
         def stop() -> None:
             late.set()
-            self._process.kill()
+            self.kill()
 
         timer = threading.Timer(timeout, stop)
         timer.start()
@@ -136,12 +142,16 @@ class Session:
         return "".join(f"\n  ngspice: {line}" for line in (told or lines)[-8:] + progress[-1:])
 
 
-_idle: dict[int, list[Session]] = {}  # by process id: a forked child must not share our pipes
+# by process id: a forked child must not share our pipes
+_live: dict[int, set[Session]] = {}  # not closed yet
+_idle: dict[int, list[Session]] = {}  # those of them that wait for a deck
 
 
 def _take() -> Session:
-    idle = _idle.get(os.getpid(), [])
-    return idle.pop() if idle else Session()
+    try:
+        return _idle[os.getpid()].pop()
+    except (KeyError, IndexError):
+        return Session()
 
 
 def _give_back(session: Session) -> None:
@@ -150,9 +160,14 @@ def _give_back(session: Session) -> None:
 
 @atexit.register
 def close() -> None:
-    """End the processes that are kept warm; the next `run` starts a new one."""
+    """End all processes; the next `run` starts a new one.
+
+    A `run` that another thread waits for raises an NgspiceError there.
+    """
     for session in _idle.pop(os.getpid(), []):
         session.close()
+    for session in list(_live.get(os.getpid(), ())):
+        session.kill()
 
 
 def run(

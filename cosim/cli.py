@@ -23,13 +23,16 @@ def _experiment(name: str) -> "Experiment":
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from .doctor import require
     from .experiment import BUILT_IN
     from .report import print_table, require_writable, to_json, write
-    from .verify import show_progress, verify
+    from .verify import needs, show_progress, verify
 
     experiments = [_experiment(name) for name in args.experiment or BUILT_IN]
     if args.verilog is not None and not args.verilog.is_file():
         raise ValueError(f"--verilog {args.verilog}: no such file")
+    for tool in needs(experiments, args.verilog):
+        require(tool, "rheobase verify")
     require_writable(args.output)
     with show_progress(args.quiet) as progress:
         run = verify(experiments, progress, args.verilog)
@@ -57,8 +60,10 @@ def _verilog(args: argparse.Namespace) -> int:
 
 
 def _spice(args: argparse.Namespace) -> int:
+    from .doctor import require
     from .substrates.spice import write_deck
 
+    require("libngspice", "rheobase spice")
     experiment = _experiment(args.experiment)
     files = write_deck(experiment, args.output, args.speed_up, args.stimulus)
     return _written(args, [str(file) for file in files])

@@ -1,6 +1,5 @@
 """A run on paper: HTML page, JUnit XML, Markdown summary, JSON and npz, and the printed table."""
 
-import contextlib
 import json
 import math
 import os
@@ -8,7 +7,6 @@ import platform
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import metadata, resources
 from pathlib import Path
@@ -270,7 +268,7 @@ def print_table(run: Run) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Fail now, not after the run, if the report cannot be written.
+    """Fail now, not after the run, if the report cannot be written; leaves no trace.
 
     Raises
     ------
@@ -278,26 +276,15 @@ def require_writable(folder: Path) -> None:
         Names the folder and the reason.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        there = next(f for f in (folder, *folder.absolute().parents) if f.exists())
+        with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise OSError(f"cannot write the report to {folder}: {error.strerror}") from None
 
 
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block succeeds."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def write(run: Run, folder: Path, command: str) -> Path:
-    """Write the report's files into `folder`; each appears whole or not at all.
+    """Write the report's files into `folder`; all are complete before the first one appears.
 
     Returns
     -------
@@ -310,14 +297,16 @@ def write(run: Run, folder: Path, command: str) -> Path:
         "summary.md": markdown(run),
         "results.json": to_json(run),
     }
-    for name, text in texts.items():
-        with _whole(folder / name) as partial:
-            partial.write_text(text, encoding="utf-8")
     arrays = {}
     for index, curve in enumerate(run.findings.curves):
         place = (curve.experiment, curve.figure, curve.stimulus, curve.substrate, curve.setting)
         name = f"{index:03d} " + ", ".join((*place, curve.kind))
         arrays[name] = np.array([np.asarray(curve.x, float), np.asarray(curve.y, float)])
-    with _whole(folder / "results.npz") as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".rheobase-", dir=folder) as drafts:
+        for name, text in texts.items():
+            (Path(drafts) / name).write_text(text, encoding="utf-8")
+        np.savez_compressed(Path(drafts) / "results.npz", allow_pickle=False, **arrays)
+        for name in (*texts, "results.npz"):
+            os.replace(Path(drafts) / name, folder / name)
     return folder / "report.html"

