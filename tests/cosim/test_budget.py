@@ -4,8 +4,9 @@ from math import inf, nan
 
 import numpy as np
 import pytest
-from rheobase.cosim.budget import Check, Point, Term, overall, point_error_rate
 from scipy import stats
+
+from rheobase.cosim.budget import Check, Point, Term, overall, point_error_rate
 
 
 def check(*points: Point) -> Check:

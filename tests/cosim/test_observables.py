@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from rheobase.cosim.observables import Plan, cv_point, intervals, isi_point, plan, rate_point
 from scipy import stats
+
+from rheobase.cosim.observables import Plan, cv_point, intervals, isi_point, plan, rate_point
 
 DT = 1e-3
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from rheobase.models.neuron import LIF
 
 BRUNEL = {"tau_m": 20e-3, "v_th": 20e-3, "v_reset": 10e-3, "t_ref": 2e-3}

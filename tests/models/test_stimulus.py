@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+
 from rheobase.models.neuron import LIF
 from rheobase.models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
 

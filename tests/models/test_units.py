@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from rheobase.models.units import parse, show
 
 
