@@ -25,8 +25,9 @@ def _experiment(name: str) -> "Experiment":
 def _verify(args: argparse.Namespace) -> int:
     from .doctor import require
     from .experiment import BUILT_IN
+    from .preflight import needs
     from .report import print_table, require_writable, to_json, write
-    from .verify import needs, show_progress, verify
+    from .verify import show_progress, verify
 
     experiments = [_experiment(name) for name in args.experiment or BUILT_IN]
     if args.verilog is not None and not args.verilog.is_file():

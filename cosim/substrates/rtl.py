@@ -320,12 +320,10 @@ def _noise(
     source = core.source(stimulus)
     chain = markov.solve(core.neuron, source)
     if not (chain.rate > 0 and isfinite(chain.cv)):
-        raise ValueError(
-            f"{experiment.path}: {played.name}: the integer neuron never fires at dt {core.dt} s"
-        )
+        raise ValueError("the integer neuron never fires")
     planned = plan(chain.mean_isi, chain.cv, settings.neurons, settings.spikes)
-    rng = np.random.default_rng(settings.seed)
-    currents = source.sample(rng, (planned.steps, planned.neurons))
+    seed = experiment.seed(settings.seed, played, core.dt)
+    currents = source.sample(np.random.default_rng(seed), (planned.steps, planned.neurons))
     done, point = bench.run(currents, settings.seed)
     pmf, _ = markov.isi_pmf(core.neuron, source, ceil(chain.mean_isi * (1 + 12 * chain.cv)))
     predicted = Prediction(chain.rate / core.dt, chain.cv, pmf, chain.error)

@@ -313,7 +313,7 @@ def _noise(
     def piece(number: int) -> Replay:
         steps = 1000
         while True:
-            seed = [settings.seed, number]
+            seed = [experiment.seed(settings.seed, played, settings.dt), number]
             drive = held_drive(stimulus, experiment.neuron, settings.dt, steps, seed)
             current = chip.lif.current(1.0) * drive
             times, _ = ode.run(neuron, current, dt)
@@ -321,9 +321,7 @@ def _noise(
                 tail = 3 * chip.lif.t_dead  # the last spike is to be seen by all
                 return replay(chip, current[: int((times[share - 1] + tail) / dt) + 1], dt)
             if steps > 2_000_000:
-                raise ValueError(
-                    f"{experiment.path}: {played.name}: the analog neuron hardly ever fires"
-                )
+                raise ValueError("the analog neuron hardly ever fires")
             steps *= 2
 
     with ThreadPoolExecutor(WORKERS) as pool:

