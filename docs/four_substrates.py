@@ -1,4 +1,4 @@
-"""Draw docs/four_substrates.png from the report of ``rheobase verify``: python docs/four_substrates.py
+"""Draw docs/four_substrates.png from the report of ``rheobase verify``.
 
 The f-I curve of Brunel's neuron on four substrates, and how far each is from its own prediction.
 """
@@ -27,13 +27,10 @@ def main(report: Path) -> None:
         drive = [float(p["at"].split()[0]) for p in points]
         speed_up = float(check["setting"].split()[-1]) if check["substrate"] == "spice" else 1.0
         rate = [p["measured"] / speed_up for p in points]
-        style = {
-            "color": COLOUR[check["substrate"]],
-            "ls": "",
-            "marker": MARKER[check["substrate"]],
-        }
+        colour, marker = COLOUR[check["substrate"]], MARKER[check["substrate"]]
         filled = check["setting"] in ("dt 100 µs", "speed-up 1")
-        style |= {"mfc": style["color"] if filled else "none"}
+        face = colour if filled else "none"
+        style = {"color": colour, "ls": "", "marker": marker, "mfc": face}
         size = {"spice": 8, "rtl": 1.5, "reference": 3}[check["substrate"]]
         label = f"{check['substrate']}, {check['setting']}"
         rates.plot(drive, rate, ms=size, label=label, **style)

@@ -165,7 +165,7 @@ def test_density_and_atom_make_one():
 
 
 def test_rare_escapes_keep_their_accuracy():
-    """From 1e9 to some 1e31 steps to a spike; the shifted Siegert rate is right to a few percent."""
+    """From 1e9 to 1e31 steps to a spike; the shifted Siegert rate is right to a few percent."""
     for mu, sigma in ((12e-3, 2e-3), (8e-3, 2e-3), (8e-3, 1.45e-3)):
         law = discrete_time.solve(NEURON, mu, sigma, 1e-4)
         assert law.error < 1e-9
