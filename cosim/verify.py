@@ -53,7 +53,7 @@ def _located(
 
     try:
         return run(experiment, told)
-    except (ValueError, TypeError, ArithmeticError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{experiment.path}: {at.removeprefix(name)}: {error}") from error
     except RuntimeError as error:
         raise RuntimeError(f"{experiment.path}: {at.removeprefix(name)}: {error}") from error

@@ -1,0 +1,527 @@
+"""The command line: help, numbers, written files, and one clear error for every mistake."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rheobase.analog import bias, ngspice
+from rheobase.analog.benches import crossing
+from rheobase.analog.simulate import simulate
+from rheobase.cosim import doctor
+from rheobase.cosim.cli import main
+from rheobase.cosim.experiment import built_in
+from rheobase.cosim.substrates import spice
+from rheobase.models.theory import discrete_time, fokker_planck, siegert
+
+SMALL = """
+title = "small"
+
+[neuron]
+tau_m = "20 ms"
+v_th = "20 mV"
+v_reset = "10 mV"
+t_ref = "2 ms"
+
+[[stimulus]]
+name = "drives"
+kind = "constant current"
+mu = ["10 mV", "21 mV", "24 mV", "30 mV", "40 mV", "60 mV", "90 mV", "120 mV"]
+
+[reference]
+dt = ["0.1 ms"]
+
+[rtl]
+dt = ["0.1 ms"]
+width = 16
+lsb = "0.78125 uV"
+neurons = 8
+icarus_steps = 40
+"""
+MU = 'mu = ["10 mV", "21 mV", "24 mV", "30 mV", "40 mV", "60 mV", "90 mV", "120 mV"]'
+CONSTANT = f'kind = "constant current"\n{MU}'
+SPICE = SMALL[: SMALL.index("[reference]")] + '[spice]\ndt = "0.1 ms"\n'
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
+    """The one error message of a command that must write nothing to standard output."""
+    assert main([str(word) for word in words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"rheobase {words[0]}: ")
+    assert "Traceback" not in err
+    return err
+
+
+# ------------------------------------------------------------------ help and numbers
+
+
+@pytest.mark.parametrize("command", [None, "verify", "verilog", "spice", "theory", "doctor"])
+def test_help(capsys: pytest.CaptureFixture[str], command: str | None) -> None:
+    with pytest.raises(SystemExit) as done:
+        main([*([command] if command else []), "--help"])
+    assert done.value.code == 0
+    assert capsys.readouterr().out.startswith(" ".join(filter(None, ("usage: rheobase", command))))
+
+
+def test_python_m_is_the_same_program() -> None:
+    command = [sys.executable, "-m", "rheobase", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: rheobase ")
+
+
+@pytest.mark.parametrize("quantity", ["rate", "cv"])
+@pytest.mark.parametrize("dt", [None, "1 ms"])
+def test_theory_is_the_models(
+    capsys: pytest.CaptureFixture[str], quantity: str, dt: str | None
+) -> None:
+    command = ["theory", quantity, "--mu", "15 mV", "25 mV", "--sigma", "5 mV"]
+    command += ["--dt", dt] if dt else []
+    neuron = built_in("fi-curve").neuron
+    if dt:
+        wanted = [getattr(discrete_time.solve(neuron, m, 5e-3, 1e-3), quantity) for m in MUS]
+    else:
+        wanted = [float(getattr(siegert, quantity)(neuron, m, 5e-3)) for m in MUS]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"x_V": MUS, quantity: wanted, "unit": "Hz" if quantity == "rate" else ""}
+    assert main(command) == 0
+    printed = [float(line.split()[2]) for line in capsys.readouterr().out.splitlines()]
+    assert printed == [float(f"{value:.12g}") for value in wanted]
+
+
+MUS = [15e-3, 25e-3]
+
+
+def test_density_is_the_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["theory", "density", "--mu", "15 mV", "--sigma", "5 mV", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    wanted = fokker_planck.stationary(built_in("fi-curve").neuron, 15e-3, 5e-3)
+    assert found == {"x_V": wanted.v.tolist(), "density": wanted.density.tolist(), "unit": "1/V"}
+
+
+def test_theory_takes_the_neuron_of_an_experiment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, SMALL.replace('t_ref = "2 ms"', 't_ref = "5 ms"'))
+    assert main(["theory", "rate", "--mu", "30 mV", "--neuron", str(path), "--json"]) == 0
+    interval = 5e-3 + 20e-3 * np.log((30 - 10) / (30 - 20))
+    assert json.loads(capsys.readouterr().out)["rate"] == pytest.approx([1 / interval], rel=1e-12)
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG")])
+def test_plots(tmp_path: Path, suffix: str, magic: bytes) -> None:
+    file = tmp_path / f"rate.{suffix}"
+    assert main(["theory", "rate", "--mu", "15 mV", "25 mV", "--plot", str(file)]) == 0
+    assert file.read_bytes().startswith(magic)
+    assert [*tmp_path.iterdir()] == [file]
+
+
+def test_doctor_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    found = {tool["name"]: tool["version"] for tool in json.loads(capsys.readouterr().out)}
+    assert found["numpy"] == np.__version__
+
+
+def test_verify_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    path = written(tmp_path, SMALL)
+    assert main(["verify", str(path), "--json", "--quiet", "--output", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.strip() == (out / "results.json").read_text(encoding="utf-8")
+    rates = next(c for c in json.loads(printed)["checks"] if c["observable"] == "rate")
+    ideal = siegert.fi_curve(built_in("fi-curve").neuron, 120e-3)
+    assert rates["points"][-1]["measured"] == pytest.approx(ideal, rel=0.1e-3 * ideal)
+
+
+# ------------------------------------------------------------------ mistakes
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("rate --mu 15ms", "'15ms' is a time: write a voltage"),
+        ("rate --mu 15", "'15' is not a quantity: write a voltage"),
+        ("rate --mu 15mV --sigma=-5mV", "sigma must be >= 0 V, not -0.005"),
+        ("rate --mu 15mV --dt 0ms", "dt must be > 0 s, not 0.0"),
+        ("rate --mu 15mV --dt=-1ms", "dt must be > 0 s, not -0.001"),
+        ("density --mu 15mV 20mV --sigma 5mV", "density takes one --mu"),
+        ("density --mu 15mV", "a --sigma above 0 V"),
+        ("rate --mu 15mV --neuron none.toml", "none.toml: cannot be read: No such file"),
+        ("rate --mu 15mV --plot none/a.svg", "cannot write the plot to none/a.svg: No such file"),
+        ("rate --mu 15mV --plot a.txt", "Format 'txt' is not supported"),
+    ],
+)
+def test_mistakes_in_theory(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    error: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert error in refused(capsys, "theory", *command.split())
+    assert [*tmp_path.iterdir()] == []
+
+
+NOISE = 'kind = "white noise"\nmu = "{}"\nsigma = "{}"'
+PULSES = 'kind = "input spikes"\ntimes = ["0 s"]\namplitude = "{}"\nwidth = "1 us"\nduration = "{}"'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("[rtl]", "[rtl]\nwidht = 16", "unknown field `widht` - at `$.rtl`; allowed: dt, lsb"),
+        ("[reference]", "[fpga]\n[reference]", "unknown field `fpga`; allowed: title, neuron"),
+        ('tau_m = "20 ms"', 'tau_m = "20 pF"', "'20 pF' is a capacitance: write a time"),
+        ('v_reset = "10 mV"', 'v_reset = "20 mV"', "v_reset must be < v_th = 0.02 V, not 0.02"),
+        ('tau_m = "20 ms"', 'tau_m = "0 ms"', "tau_m must be > 0 s, not 0.0"),
+        ('t_ref = "2 ms"', 't_ref = "-2 ms"', "t_ref must be >= 0 s, not -0.002"),
+        ('dt = ["0.1 ms"]\n\n', 'dt = ["-1 ms"]\n', "[reference] dt must be > 0 s and < tau_m"),
+        ('dt = ["0.1 ms"]\n\n', "dt = []\n", "`array` of length >= 1 - at `$.reference.dt`"),
+        ('dt = ["0.1 ms"]\n\n', 'dt = ["1 ms"]\nseed = -1\n', ">= 0 - at `$.reference.seed`"),
+        ("[rtl]", "[spice]\nspeed_up = []\n[rtl]", "of length >= 1 - at `$.spice.speed_up`"),
+        (
+            "width = 16",
+            "width = 8",
+            "[rtl] width = 8 holds -128 .. 127, not the threshold of 25600",
+        ),
+        ("width = 16", "width = 64", "[rtl] width must be in 4 .. 32"),
+        (
+            "width = 16",
+            "width = 16\ninput_width = 4",
+            "RTL, drives, dt 100 µs: the source's values",
+        ),
+        (CONSTANT, f"{CONSTANT}\non = []", "[[stimulus]] drives: on = [] must name one of the"),
+        (CONSTANT, f'{CONSTANT}\non = ["spice"]', "sections ['reference', 'rtl']"),
+        (MU, 'mu = ["10 mV", "20 mV"]', "above rheobase (20 mV), the largest is 20 mV"),
+        (MU, 'current = ["1 nA"]', "[[stimulus]] 1 (drives): c_m is needed"),
+        (
+            CONSTANT,
+            'kind = "recorded current"\nfile = "a.npz"',
+            "1 (drives): a recorded current needs",
+        ),
+        (CONSTANT, NOISE.format("15 mV", "-1 mV"), "1 (drives): sigma must be >= 0 V, not -0.001"),
+        (CONSTANT, NOISE.format("-1 V", "1 mV"), "drives: a rate of 0 Hz is too low to wait for"),
+        (CONSTANT, PULSES.format("1 V", "10 us"), "duration, 10 µs, is shorter than the time step"),
+        (CONSTANT, PULSES.format("1e5 V", "1 s"), "RTL, drives, dt 100 µs: currents must be in"),
+    ],
+)
+def test_mistakes_in_an_experiment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, error: str
+) -> None:
+    assert old in SMALL
+    path = written(tmp_path, SMALL.replace(old, new, 1))
+    found = refused(capsys, "verify", path, "--quiet", "--output", tmp_path / "out")
+    assert error in found
+    assert str(path) in found
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_two_of_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stimulus = SMALL[SMALL.index("[[stimulus]]") : SMALL.index("[reference]")]
+    path = written(tmp_path, SMALL.replace(stimulus, 2 * stimulus))
+    out = ("--quiet", "--output", tmp_path / "out")
+    assert "drives: another stimulus has this name" in refused(capsys, "verify", path, *out)
+    path = written(tmp_path, SMALL)
+    assert "two experiments are called 'mine'" in refused(capsys, "verify", path, path, *out)
+
+
+@pytest.mark.parametrize("below", [".", "deeper/still"])
+def test_an_output_that_is_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], below: str
+) -> None:
+    path, file = written(tmp_path, SMALL), tmp_path / "taken"
+    file.write_text("mine")
+    error = refused(capsys, "verify", path, "--quiet", "--output", file / below)
+    assert re.search(rf"cannot write the report to {file}.*: Not a directory", error)
+    assert file.read_text() == "mine"
+    for command in ("verilog", "spice"):
+        text = SMALL if command == "verilog" else SPICE
+        assert str(file) in refused(capsys, command, written(tmp_path, text), "--output", file)
+        assert file.read_text() == "mine"
+
+
+def test_an_output_that_is_closed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    if os.geteuid() == 0:  # to whom modes mean nothing
+        closed = Path("/sys")
+    error = refused(capsys, "verify", written(tmp_path, SMALL), "--output", closed / "out")
+    assert f"cannot write the report to {closed / 'out'}: " in error
+
+
+# ------------------------------------------------------------------ tools
+
+
+@pytest.mark.parametrize(
+    ("tool", "text"), [("g++", SMALL.replace("icarus_steps = 40", "")), ("iverilog", SMALL)]
+)
+def test_a_program_that_is_missing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tool: str,
+    text: str,
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    if tool != "g++":
+        (programs / "g++").symlink_to(str(shutil.which("g++")))
+    monkeypatch.setenv("PATH", str(programs))
+    path = written(tmp_path, text)
+    error = refused(capsys, "verify", path, "--quiet", "--output", tmp_path / "out")
+    assert f"rheobase verify needs {tool} (" in error
+    assert "which is missing. Install: " in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["verify", "spice"])
+def test_libngspice_that_is_missing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    monkeypatch.setattr(doctor, "find_library", lambda name: None)
+    error = refused(capsys, command, written(tmp_path, SPICE), "--output", tmp_path / "out")
+    assert f"rheobase {command} needs libngspice (netlists), which is missing" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("addition", "seconds", "error"),
+    [
+        ("B1 0 m i=1u*exp(40*v(m))", 60.0, "ngspice failed: "),
+        ("", 1e-3, "ngspice did not finish within 0.001 s"),
+    ],
+    ids=["a deck that cannot converge", "a run that stalls"],
+)
+def test_an_ngspice_run_that_breaks(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    addition: str,
+    seconds: float,
+    error: str,
+) -> None:
+    run = ngspice.Session.run
+
+    def broken(session, deck, vectors, files=None, timeout=0.0):  # type: ignore[no-untyped-def]
+        return run(session, deck.replace(".tran", f"{addition}\n.tran"), vectors, files, seconds)
+
+    spice.made.cache_clear()
+    monkeypatch.setattr(ngspice.Session, "run", broken)
+    path = written(tmp_path, SPICE)
+    found = refused(capsys, "verify", path, "--quiet", "--output", tmp_path / "out")
+    assert found.startswith(
+        f"rheobase verify: {path}: SPICE, design and extraction at speed-up 1: "
+    )
+    assert error in found
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
+    out, scratch = tmp_path / "out", tmp_path / "scratch"
+    scratch.mkdir()
+    text = SPICE.replace("[spice]", "[spice]\nspeed_up = [1, 10, 100, 1000]")
+    program = (
+        "import sys\n"
+        "from rheobase.analog import ngspice\n"
+        "from rheobase.cosim.cli import main\n"
+        "begin = ngspice.Session.__init__\n"
+        "def told(session):\n"
+        "    begin(session)\n"
+        "    print(session._process.pid, flush=True)\n"
+        "ngspice.Session.__init__ = told\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "verify", written(tmp_path, text), "--output", out],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
+    ) as user:  # fmt: skip
+        assert user.stdout is not None and user.stderr is not None
+        while "SPICE, drives" not in (line := user.stderr.readline()):
+            assert line, "it ended before it simulated the drives"
+        time.sleep(0.5)
+        before = time.monotonic()
+        user.send_signal(signal.SIGINT)
+        stdout, stderr = user.communicate(timeout=60)
+        took = time.monotonic() - before
+    assert user.returncode == 2
+    assert stderr.splitlines()[-1] == "rheobase verify: interrupted; nothing was written"
+    assert "Traceback" not in stderr
+    assert took < 5
+    children = [int(pid) for pid in stdout.split()]
+    assert children and not any(_runs(child) for child in children)
+    assert not out.exists()
+    assert [*scratch.iterdir()] == []
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# ------------------------------------------------------------------ delivered Verilog
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the experiment SMALL and its core."""
+    folder = tmp_path_factory.mktemp("delivered")
+    assert main(["verilog", str(written(folder, SMALL)), "--output", str(folder)]) == 0
+    return folder
+
+
+def test_verilog_of_a_built_in_experiment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verilog", "fi-curve", "--output", str(tmp_path), "--json"]) == 0
+    files = {Path(name).name for name in json.loads(capsys.readouterr().out)["files"]}
+    assert files == {file.name for file in tmp_path.iterdir()}
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["neurons"] == 256
+    assert manifest["scales"] == {"v_per_lsb": 0.78125e-6, "s_per_step": 0.1e-3}
+    assert manifest["widths"]["v"] == 16
+    source = (tmp_path / "lif_core.v").read_text()
+    for port in manifest["ports"]:
+        signed, bits = ("signed " if port["signed"] else ""), port["width"]
+        span = rf"\[{bits - 1}:0\] " if bits > 1 else ""
+        assert re.search(rf"{port['direction']} ({signed})?{span}{port['name']};", source)
+    icarus = ["iverilog", "-Wall", "-s", "lif_core", "-o", "lif_core.vvp", "lif_core.v"]
+    done = subprocess.run(icarus, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "error" not in done.stderr
+
+
+def test_verilog_at_another_time_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verilog", "fi-curve", "--output", str(tmp_path), "--dt", "1 ms"]) == 0
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["scales"]["s_per_step"] == 1e-3
+    assert manifest["neuron"]["refractory"] == 2
+    capsys.readouterr()
+    assert "'1 mV' is a voltage: write a time" in refused(
+        capsys, "verilog", "fi-curve", "--output", tmp_path, "--dt", "1 mV"
+    )
+
+
+def test_delivered_verilog_agrees_and_a_fault_in_it_does_not(
+    tmp_path: Path, delivered: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    verify = ["verify", str(delivered / "mine.toml"), "--quiet", "--output", str(out), "--verilog"]
+    assert main([*verify, str(delivered / "lif_core.v")]) == 0
+    source = (delivered / "lif_core.v").read_text()
+    faulty = tmp_path / "lif_core.v"
+    shutil.copy(delivered / "lif_core_state.hex", tmp_path)
+    threshold = ">= $signed(16'h6400)"
+    assert source.count(threshold) == 1
+    faulty.write_text(source.replace(threshold, ">= $signed(16'h6000)"))
+    capsys.readouterr()
+    assert main([*verify, str(faulty), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    verdicts = {c["observable"]: c["verdict"] for c in found["checks"] if c["substrate"] == "rtl"}
+    assert verdicts["differences from the integer model"] == "disagree"
+    assert verdicts["differences of the delivered Verilog (Icarus)"] == "disagree"
+    reference = {c["verdict"] for c in found["checks"] if c["substrate"] == "reference"}
+    assert reference == {"agree"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        (
+            "o__ready",
+            "o_ready",
+            "lacks ports of rheobase's core: o__ready (input, 1 bits) is missing",
+        ),
+        ("endmodule", "", "is not Verilog that Yosys can read"),
+        ("lif_core_state.hex", "absent.hex", "reads 'absent.hex', which is not beside it"),
+    ],
+)
+def test_verilog_that_cannot_be_judged(
+    tmp_path: Path,
+    delivered: Path,
+    capsys: pytest.CaptureFixture[str],
+    old: str,
+    new: str,
+    error: str,
+) -> None:
+    shutil.copy(delivered / "lif_core_state.hex", tmp_path)
+    file = tmp_path / "lif_core.v"
+    file.write_text((delivered / "lif_core.v").read_text().replace(old, new))
+    out = tmp_path / "out"
+    path = delivered / "mine.toml"
+    found = refused(capsys, "verify", path, "--verilog", file, "--quiet", "--output", out)
+    assert error in found
+    assert str(file) in found
+    assert not out.exists()
+
+
+def test_verilog_that_nothing_judges(
+    tmp_path: Path, delivered: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--quiet", "--output", tmp_path / "out", "--verilog")
+    path, core = written(tmp_path, SPICE), delivered / "lif_core.v"
+    assert "none of the experiments has an [rtl]" in refused(capsys, "verify", path, *out, core)
+    absent = tmp_path / "absent.v"
+    error = f"--verilog {absent}: no such file"
+    assert error in refused(capsys, "verify", delivered / "mine.toml", *out, absent)
+
+
+# ------------------------------------------------------------------ written netlists
+
+
+def test_what_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = ("--output", tmp_path / "out")
+    path = written(tmp_path, SMALL)
+    assert "has no [spice], so there is no netlist" in refused(capsys, "spice", path, *out)
+    path = written(tmp_path, SPICE)
+    assert "has no [rtl], so there is no core" in refused(capsys, "verilog", path, *out)
+    error = refused(capsys, "spice", path, *out, "--stimulus", "noise")
+    assert "stimulus 'noise' must be one of ['drives']" in error
+    assert "speed_up" in refused(capsys, "spice", path, *out, "--speed-up", "-1")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plain_ngspice_plays_the_written_deck(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["spice", "fi-curve", "--output", str(tmp_path), "--json"]) == 0
+    files = {Path(name).name for name in json.loads(capsys.readouterr().out)["files"]}
+    assert files == {file.name for file in tmp_path.iterdir()}
+    assert files >= {"neuron.cir", "testbench.cir"}
+    subprocess.run(
+        ["ngspice", "-b", "testbench.cir"], cwd=tmp_path, capture_output=True, check=True
+    )
+    t, _, _, level = np.loadtxt(tmp_path / "result.txt").T
+    experiment = built_in("fi-curve")
+    current = max(experiment.stimuli[0].stimulus.mu)  # type: ignore[union-attr]
+    lif = bias.design(experiment.neuron)
+    session = simulate(lif, lif.current(current), 20 * lif.tau_m)
+    spikes = crossing(t, level, lif.technology.supply / 2)
+    assert len(spikes) == len(session.spike_times) > 50
+    rates = [(len(s) - 1) / (s[-1] - s[0]) for s in (spikes, session.spike_times)]
+    step = np.diff(t).max()  # a crossing lies within one time step, at both ends of the train
+    bound = 2 * step / (spikes[-1] - spikes[0])
+    assert bound < 1e-3
+    assert rates[0] == pytest.approx(rates[1], rel=bound)
