@@ -33,7 +33,7 @@ from ..observables import Floats
 from .place import Place, density, dimensionless, first_spike, grid, raster, scaling, trace, within
 
 WORKERS = 2  # ngspice processes at a time
-INTERVALS = 5  # of a constant drive
+INTERVALS = 3  # of a constant drive
 PIECES = 4  # of a noise run, each from reset on
 
 
