@@ -2,8 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from math import ceil, exp, isfinite, log10, sqrt
+from math import ceil, isfinite, log10
 from pathlib import Path
 
 import numpy as np
@@ -12,112 +11,32 @@ from numpy.typing import NDArray
 from ...hdl import verilog as delivery
 from ...models.integer import markov
 from ...models.integer.input import IntegerInput
-from ...models.integer.laws import dead_zone, rounding_bias
 from ...models.integer.lif import IntegerLIF
-from ...models.integer.quantise import Quantised, quantise
-from ...models.neuron import LIF
 from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
-from ...models.theory import given_input, siegert
+from ...models.theory import siegert
 from ...models.units import show
 from ..budget import Point
 from ..engines import icarus
 from ..engines.cxxrtl import CxxrtlCore
 from ..engines.events import CoreRun
 from ..experiment import Experiment, NamedStimulus, RtlTable
-from ..findings import Cause, Explanation, Findings, Row
-from ..observables import Floats, Ints, plan
+from ..findings import Findings, Row
+from ..observables import Ints, plan
+from .core import Core, realise
 from .place import (
     Place,
     density,
     dimensionless,
-    first_spike,
     grid,
     published,
     scaling,
     trace,
     within,
 )
-from .reference import ideal_and_time_step, noise_law
 from .renewal import Prediction, Steady, compare, compare_constant, plan_constant
+from .rtl_causes import explain, explain_first_spike
 
 SHORTEST = 8  # the core pipelines: it takes at least this many neurons
-
-
-@dataclass(frozen=True)
-class Core:
-    """The integer neuron of an experiment at one time step; its input is `delay` steps late."""
-
-    quantised: Quantised
-    delay: int
-
-    @property
-    def neuron(self) -> IntegerLIF:
-        """The integers."""
-        return self.quantised.neuron
-
-    @property
-    def lsb(self) -> float:
-        """V per LSB."""
-        return self.quantised.lsb
-
-    @property
-    def dt(self) -> float:
-        """Seconds per step."""
-        return self.quantised.dt
-
-    def held(self, mu: float) -> int:
-        """Integer input of a constant drive in V."""
-        return round(self.quantised.drive(mu))
-
-    def source(self, stimulus: WhiteNoise | Poisson) -> IntegerInput:
-        """Distribution of the integer input of one step under noise."""
-        if isinstance(stimulus, Poisson):
-            weights, mu = stimulus.weights, stimulus.mu
-            return self.quantised.input_poisson(mu, stimulus.rates, weights)[0]
-        if stimulus.sigma == 0:
-            return self.quantised.input_constant(stimulus.mu)[0]
-        return self.quantised.input_white_noise(stimulus.mu, stimulus.sigma)[0]
-
-    def losses(self) -> Row:
-        """Wanted and realised parameters, in words."""
-        values = {
-            loss.name: f"{show(loss.wanted, loss.unit)} → {show(loss.got, loss.unit, 6)}"
-            for loss in self.quantised.lost
-        }
-        low, high = self.quantised.range
-        values["LSB"] = show(self.lsb, "V")
-        values["range"] = f"{show(low, 'V')} to {show(high, 'V')}"
-        return Row("rtl", f"dt {show(self.dt, 's')}", values)
-
-
-def realise(experiment: Experiment, dt: float) -> Core:
-    """The integer neuron: quantised from the physical one, or the rule that is stated outright.
-
-    Raises
-    ------
-    ValueError
-        Widths that cannot hold the threshold; no [rtl] in the experiment.
-    """
-    settings, ideal = experiment.rtl, experiment.neuron
-    if settings is None:
-        raise ValueError(f"{experiment.path}: has no [rtl]")
-    lsb, rule = float(settings.lsb), settings.rule
-    try:
-        if rule is None:
-            quantised = quantise(
-                ideal, dt, lsb, settings.width, leak=settings.leak, leak_bits=settings.leak_bits,
-                rounding=settings.rounding, input_width=settings.input_width,
-            )  # fmt: skip
-            neuron = replace(quantised.neuron, seed=settings.seed)
-            return Core(replace(quantised, neuron=neuron), 0)
-        neuron = IntegerLIF(
-            settings.width, rule.threshold, rule.v_reset, rule.refractory,
-            leak_bits=rule.leak_bits, leak_multiplier=rule.leak_multiplier,
-            rounding=settings.rounding, input_width=settings.input_width, seed=settings.seed,
-        )  # fmt: skip
-        return Core(Quantised(neuron, ideal, dt, lsb, rule.gain), rule.delay)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{experiment.path}: [rtl] {error}") from None
 
 
 class Bench:
@@ -234,81 +153,9 @@ def _constant(
     if predicted[nearest].rate > 0:
         source = IntegerInput.constant(int(held[nearest]))
         findings.explanations.append(
-            _explain(place, core, Constant((float(drives[nearest]),)), source, rates[nearest])
+            explain(place, core, Constant((float(drives[nearest]),)), source, rates[nearest])
         )
     return findings
-
-
-def _explain(
-    place: Place, core: Core, stimulus: Constant | WhiteNoise | Poisson, source: IntegerInput,
-    measured: float,
-) -> Explanation:  # fmt: skip
-    """Ideal neuron to integer chain, one imperfection at a time; no cause is the remainder."""
-    ideal_neuron, dt, neuron = place.experiment.neuron, core.dt, core.neuron
-    name = place.stimulus
-    if isinstance(stimulus, Constant):
-        (mu,) = stimulus.mu
-        name += f", {show(mu, 'V')}"
-        ideal = float(siegert.fi_curve(ideal_neuron, mu))
-        rate = noise_law(ideal_neuron, WhiteNoise(mu, 0.0), dt).rate
-        causes = [
-            Cause("time step: a spike waits for the end of its step", show(dt, "s"), rate - ideal)
-        ]
-        sigma = 0.0
-    else:
-        ideal, causes, rate = ideal_and_time_step(ideal_neuron, stimulus, dt)
-        noise = stimulus if isinstance(stimulus, WhiteNoise) else None
-        mu, sigma = (noise.mu, noise.sigma) if noise else (stimulus.mu, 0.0)
-    realised = core.quantised.realised
-
-    def stepped(changed: LIF, drive: float, noise: float) -> float:
-        if isinstance(stimulus, Poisson):
-            return noise_law(changed, replace(stimulus, mu=drive), dt).rate
-        return noise_law(changed, WhiteNoise(drive, noise), dt).rate
-
-    # the integers fix the input of a step, so a changed tau_m changes drive and noise with it
-    a_ideal, a = exp(-dt / ideal_neuron.tau_m), exp(-dt / realised.tau_m)
-    as_drive = (1 - a_ideal) / (1 - a)
-    as_noise = sqrt((1 - a_ideal**2) / (1 - a**2))
-    changed = replace(ideal_neuron, tau_m=realised.tau_m)
-    with_tau = stepped(changed, mu * as_drive, sigma * as_noise)
-    size = f"tau_m {show(realised.tau_m, 's', 6)}"
-    causes.append(Cause("decay constant quantised", size, with_tau - rate))
-    with_levels = stepped(realised, mu * as_drive, sigma * as_noise)
-    size = f"v_th {show(realised.v_th, 'V')}, v_reset {show(realised.v_reset, 'V')}"
-    causes.append(
-        Cause("threshold, reset and refractory time quantised", size, with_levels - with_tau)
-    )
-    if isinstance(stimulus, Poisson):
-        weights = tuple(round(w / core.lsb) * core.lsb for w in stimulus.weights)
-        drive = core.held(mu) * core.lsb / (1 - a)
-        with_input = noise_law(realised, Poisson(stimulus.rates, weights, drive), dt).rate
-    else:
-        drive = source.mean * core.lsb / (1 - a)
-        spread = sqrt(source.variance) * core.lsb / sqrt((1 - a**2) / 2)
-        with_input = noise_law(realised, WhiteNoise(drive, spread), dt).rate
-    size = f"LSB {show(core.lsb, 'V')} per step"
-    causes.append(Cause("input quantised", size, with_input - with_levels))
-    roomy = replace(neuron, width=min(neuron.width + 1, 32))
-    rounded = markov.solve(roomy, source).rate / dt
-    causes.append(Cause(*_rounding(core), rounded - with_input))
-    whole = markov.solve(neuron, source).rate / dt
-    size = f"state {show(neuron.v_min * core.lsb, 'V')} to {show(neuron.v_max * core.lsb, 'V')}"
-    causes.append(Cause("saturation", size, whole - rounded))
-    names = (place.experiment.name, name, "rtl", place.setting, "rate", "Hz")
-    return Explanation(*names, ideal, tuple(causes), float(measured))
-
-
-def _rounding(core: Core) -> tuple[str, str]:
-    """Name and size of what the rounding of the leak does."""
-    neuron = core.neuron
-    if neuron.rounding == "nearest":
-        zone = show(dead_zone(neuron, core.lsb)[1], "V", 3)
-        return "leak rounded to nearest: dead zone", f"no leak at all below {zone}"
-    if neuron.rounding == "stochastic":
-        return "leak rounded at random", "no bias, more noise"
-    bias = show(rounding_bias(neuron, core.lsb), "V", 3)
-    return "leak-rounding bias", f"like a drive of {bias}"
 
 
 def _noise(
@@ -333,7 +180,7 @@ def _noise(
     recorded = _states(core, short)
     v = experiment.neuron.v_rest + core.lsb * recorded[recorded != core.neuron.v_reset]
     findings.curves.append(density(place, v, recorded.size))
-    findings.explanations.append(_explain(place, core, stimulus, source, found.rate))
+    findings.explanations.append(explain(place, core, stimulus, source, found.rate))
     findings.losses.append(core.losses())
     return findings
 
@@ -352,7 +199,7 @@ def _given(
     findings = published(place, played, steps.tolist())
     _add_bits(findings, place, point)
     findings.add(_on_icarus(place, bench, currents, settings))
-    findings.explanations += _first_spike(place, core, x[core.delay :], currents, steps)
+    findings.explanations += explain_first_spike(place, core, x[core.delay :], currents, steps)
     v = _states(core, currents[:, :1])[:, 0]
     t = (np.arange(len(v)) + 1.0) * core.dt
     common = dimensionless(neuron, t, neuron.v_rest + core.lsb * v)
@@ -361,26 +208,6 @@ def _given(
     )
     findings.losses.append(core.losses())
     return findings
-
-
-def _first_spike(
-    place: Place, core: Core, x: Floats, currents: NDArray[np.int32], steps: Ints
-) -> list[Explanation]:
-    """From the ideal neuron's first spike under the drive `x` to the core's."""
-    neuron, dt = place.experiment.neuron, core.dt
-    ideal = given_input.spike_times(neuron, x, dt, neuron.v_rest)
-    stepped, _ = given_input.spike_steps(neuron, x, dt, neuron.v_rest)
-    integer = core.neuron.run(currents[:, :1]).spikes[0]
-    if not (len(stepped) and len(integer) and len(steps)):
-        return []
-    waited = (int(stepped[0]) + 1) * dt
-    late = waited + core.delay * dt
-    stages = [
-        ("a spike waits for the end of its step", show(dt, "s"), waited),
-        ("the input comes late", f"{core.delay} steps", late),
-        ("integer arithmetic", show(core.lsb, "V") + " per LSB", (int(integer[0]) + 1) * dt),
-    ]
-    return first_spike(place, ideal, stages, (int(steps[0]) + 1) * dt)
 
 
 def run(

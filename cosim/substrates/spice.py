@@ -7,85 +7,30 @@ the measured leak, spikes under noise against the same-noise ordinary differenti
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from dataclasses import replace
 from itertools import pairwise
-from math import expm1, sqrt
 from pathlib import Path
 
 import numpy as np
 
 from ...analog import bias, export
-from ...analog.extract import Extracted, extract
-from ...analog.lif import AnalogLIF
 from ...analog.simulate import Trace, simulate
 from ...models.neuron import LIF
 from ...models.reference import measured_leak as ode
 from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
 from ...models.theory import given_input, siegert
-from ...models.theory import measured_leak as quadrature
 from ...models.theory.measured_leak import MeasuredNeuron
 from ...models.units import show
 from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
 from ..findings import Cause, Curve, Explanation, Findings, Row
 from ..observables import Floats
+from .chip import Chip, Replay, held_drive, made, replay
 from .place import Place, density, dimensionless, first_spike, grid, raster, scaling, trace, within
 
 WORKERS = 2  # ngspice processes at a time
 INTERVALS = 3  # of a constant drive
 PIECES = 4  # of a noise run, each from reset on
-
-
-def held_drive(
-    stimulus: WhiteNoise | Poisson, neuron: LIF, dt: float, steps: int, seed: list[int]
-) -> Floats:
-    """Drive in V, held during each step, that moves the membrane as the noise does by its end."""
-    rng = np.random.default_rng(seed)
-    gain = -expm1(-dt / neuron.tau_m)
-    if isinstance(stimulus, WhiteNoise):
-        jump = stimulus.sigma * sqrt(-expm1(-2 * dt / neuron.tau_m) / 2) * rng.normal(size=steps)
-    else:
-        counts = rng.poisson(np.array(stimulus.rates) * dt, (steps, len(stimulus.rates)))
-        jump = counts @ np.array(stimulus.weights)
-    return stimulus.mu + jump / gain
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A designed circuit and what was extracted from its netlist."""
-
-    lif: AnalogLIF
-    extracted: Extracted
-
-    @property
-    def setting(self) -> str:
-        """How tables name it."""
-        return f"speed-up {self.lif.speed_up:g}"
-
-    @cached_property
-    def rheobase(self) -> float:
-        """Smallest constant current in A that makes it fire."""
-        return self.extracted.rheobase()
-
-    def rate(self, current: float) -> tuple[float, tuple[Term, ...]]:
-        """Rate in Hz at a constant current in A, by quadrature, and the terms of its error."""
-        e = self.extracted
-        if current <= self.rheobase:
-            return 0.0, ()
-        rate = float(quadrature.rate(e.measured_neuron(e.slope(current)), current)[0])
-        terms = (
-            Term(cause, "model" if cause == "varying capacitance" else "numerical", share * rate)
-            for cause, share in e.budget(current).items()
-        )
-        return rate, tuple(terms)
-
-
-@cache
-def made(neuron: LIF, speed_up: float, voltage_scale: float) -> Chip:
-    """Design a circuit and extract it; experiments on the same neuron share it."""
-    lif = bias.design(neuron, speed_up=speed_up, voltage_scale=voltage_scale)
-    return Chip(lif, extract(lif))
 
 
 def _design_checks(place: Place, chip: Chip) -> Findings:
@@ -221,70 +166,6 @@ def _explain(place: Place, chip: Chip, mu: float, measured: float) -> Explanatio
     name = f"{place.stimulus}, {show(mu, 'V')}"
     names = (place.experiment.name, name, "spice", place.setting, "rate", "Hz")
     return Explanation(*names, steps[0][2], causes, float(measured))
-
-
-def unmatched(a: Floats, b: Floats, window: float) -> int:
-    """Spikes of both trains without a partner in the other, one to one, within `window` in s."""
-    i = j = alone = 0
-    while i < len(a) and j < len(b):
-        if abs(a[i] - b[j]) <= window:
-            i, j = i + 1, j + 1
-        elif a[i] < b[j]:
-            i, alone = i + 1, alone + 1
-        else:
-            j, alone = j + 1, alone + 1
-    return alone + len(a) - i + len(b) - j
-
-
-@dataclass(frozen=True)
-class Replay:
-    """One run of the netlist and of the equation under the same held current, spike by spike.
-
-    Attributes
-    ----------
-    run : Trace
-    spikes, predicted : int
-        Of the netlist and of the equation.
-    alone : int
-        Spikes of either without a partner.
-    allowed : int
-        Crossings that the equation itself gains or loses when the trip point moves: up by `shift`,
-        down by the error with which it was extracted.
-    shift : float
-        In V: how far the membrane moves on while the comparator answers (slope times delay, a
-        shallower crossing may be lost), plus the error of the extracted trip point.
-    """
-
-    run: Trace
-    spikes: int
-    predicted: int
-    alone: int
-    allowed: int
-    shift: float
-
-
-def replay(chip: Chip, current: Floats, dt: float) -> Replay:
-    """Play a held current; `dt` in chip seconds."""
-    e, lif = chip.extracted, chip.lif
-    start = lif.voltage(lif.neuron.v_reset)
-
-    def crossings(shift: float, slope: float) -> Floats:
-        neuron = e.measured_neuron(slope)
-        return ode.run(replace(neuron, v_trip=neuron.v_trip + shift), current, dt, v0=start)[0]
-
-    slope = float(np.median(e.slopes))
-    found = crossings(0.0, slope)
-    if len(found):  # the delay at the slopes that are met
-        at = np.minimum((found / dt).astype(int), len(current) - 1)
-        slope = max(float(np.median([e.slope(i) for i in current[at].tolist()])), e.slopes[0])
-        found = crossings(0.0, slope)
-    shift = slope * e.delay(slope) + e.v_trip.error
-    shifts = (shift, -e.v_trip.error)  # a delay can lose a crossing, but not add one
-    window = float(np.diff(found, prepend=-lif.tau_m).min()) / 2
-    allowed = max(unmatched(found, crossings(d, slope), window) for d in shifts)
-    run = simulate(lif, current, len(current) * dt, dt=dt)
-    alone = unmatched(run.spike_times, found + e.delay(slope), window)
-    return Replay(run, len(run.spike_times), len(found), alone, allowed, shift)
 
 
 def _partners(place: Place, replays: list[Replay]) -> Findings:
