@@ -38,7 +38,7 @@ def _verify(args: argparse.Namespace) -> int:
     with show_progress(args.quiet) as progress:
         run = verify(experiments, progress, args.verilog)
         progress("writing the report")
-        page = write(run, args.output, shlex.join(["rheobase", *sys.argv[1:]]))
+        page = write(run, args.output, args.typed)
     if args.json:
         print(to_json(run))
     else:
@@ -148,7 +148,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 if all agrees, 1 if not, 2 for a mistake, a missing tool or Ctrl-C."""
-    args = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = _parser().parse_args(words)
+    args.typed = shlex.join(["rheobase", *words])
     try:
         return int(args.run(args))
     except KeyboardInterrupt:

@@ -16,6 +16,7 @@ MARKER = {"theory": "", "reference": "o", "rtl": "s", "spice": "^"}
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rheobase",
+    "text.parse_math": False,  # names are the user's: $ is a dollar
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..models.units import show
@@ -196,7 +197,8 @@ def markdown(run: Run) -> str:
     lines += ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for check in run.findings.checks:
         row = verdict_row(check, run.error_rate)
-        lines.append("| " + " | ".join(row[n] for n in names) + " |")
+        cells = (row[n].replace("|", "\\|").replace("\n", " ") for n in names)
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -260,7 +262,7 @@ def print_table(run: Run) -> None:
     for check in run.findings.checks:
         row = verdict_row(check, run.error_rate)
         verdict = f"[{colour[row['verdict']]}]{row['verdict']}"
-        table.add_row(*(row[n] for n in names), row["budget"], verdict)
+        table.add_row(*(escape(row[n]) for n in (*names, "budget")), verdict)
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
