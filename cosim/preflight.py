@@ -8,7 +8,7 @@ from pathlib import Path
 from ..models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
 from ..models.theory import siegert
 from ..models.units import show
-from .experiment import Experiment, NamedStimulus
+from .experiment import Experiment, NamedStimulus, RtlTable
 from .substrates import rtl
 
 LARGEST = 1e9  # updates of one run under noise: a few minutes, and 4 GB of input to the core
@@ -87,5 +87,21 @@ def require_playable(experiments: list[Experiment], verilog: Path | None = None)
         if sum(e.name == experiment.name for e in experiments) > 1:
             raise ValueError(f"two experiments are called {experiment.name!r}: rename a file")
         _check(experiment)
+        if verilog is not None and experiment.rtl is not None:
+            _one_core(experiment, experiment.rtl)
     if verilog is not None and all(e.rtl is None for e in experiments):
         raise ValueError(f"{verilog}: none of the experiments has an [rtl] to judge it by")
+
+
+def _one_core(experiment: Experiment, settings: RtlTable) -> None:
+    """A Verilog file realises one time step and one number of neurons."""
+    where = f"{experiment.path}: [rtl]"
+    if len(settings.dt) > 1:
+        steps = ", ".join(show(float(dt), "s") for dt in settings.dt)
+        raise ValueError(f"{where} dt must name one time step to judge a Verilog file, not {steps}")
+    for item in experiment.played("rtl"):
+        if isinstance(item.stimulus, Constant) and len(item.stimulus.mu) > settings.neurons:
+            raise ValueError(
+                f"{where} neurons = {settings.neurons} must be at least the number of drives of"
+                f" {item.name} ({len(item.stimulus.mu)}) to judge a Verilog file"
+            )

@@ -124,7 +124,8 @@ def _constant(
 ) -> Findings:  # fmt: skip
     core = bench.core
     place = Place(experiment, played.name, "rtl", f"dt {show(core.dt, 's')}")
-    mu = stimulus.mu + (stimulus.mu[-1],) * (SHORTEST - len(stimulus.mu))
+    size = SHORTEST if bench.verilog is None else settings.neurons
+    mu = stimulus.mu + (stimulus.mu[-1],) * (size - len(stimulus.mu))
     drives = np.array(mu)
 
     def steady(value: float) -> Steady:

@@ -477,6 +477,40 @@ def test_verilog_that_cannot_be_judged(
     assert not out.exists()
 
 
+def test_one_file_is_judged_under_every_stimulus(tmp_path: Path) -> None:
+    """Constant drives fewer than neurons, too: the core keeps its size."""
+    noise = '[[stimulus]]\nname = "noise"\n' + NOISE.format("25 mV", "3 mV") + "\n[rtl]"
+    text = SMALL.replace("neurons = 8", "neurons = 12\nspikes = 240").replace("[rtl]", noise)
+    text = text.replace("[reference]", "[check]\nrate = 0.5\n[reference]").replace("0.1 ms", "1 ms")
+    text = text.replace("0.78125 uV", "25 uV").replace("width = 16", "width = 12")
+    path = written(tmp_path, text)
+    assert main(["verilog", str(path), "--output", str(tmp_path)]) == 0
+    core, out = str(tmp_path / "lif_core.v"), str(tmp_path / "out")
+    assert main(["verify", str(path), "--quiet", "--verilog", core, "--output", out]) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ('dt = ["0.1 ms"]\nwidth', 'dt = ["0.1 ms", "1 ms"]\nwidth', "must name one time step"),
+        ("neurons = 8", "neurons = 7", "neurons = 7 must be at least the number of drives"),
+    ],
+)
+def test_experiments_that_need_several_cores(
+    tmp_path: Path,
+    delivered: Path,
+    capsys: pytest.CaptureFixture[str],
+    old: str,
+    new: str,
+    error: str,
+) -> None:
+    assert old in SMALL
+    path = written(tmp_path, SMALL.replace(old, new))
+    found = refused(capsys, "verify", path, "--verilog", delivered / "lif_core.v")
+    assert error in found
+    assert str(path) in found
+
+
 def test_verilog_that_nothing_judges(
     tmp_path: Path, delivered: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
