@@ -49,17 +49,22 @@ class Chip:
         """Smallest constant current in A that makes it fire."""
         return self.extracted.rheobase()
 
-    def rate(self, current: float) -> tuple[float, tuple[Term, ...]]:
-        """Rate in Hz at a constant current in A, by quadrature, and the terms of its error."""
+    def rate(self, current: float) -> float:
+        """Rate in Hz at a constant current in A, by quadrature over the measured leak."""
         e = self.extracted
         if current <= self.rheobase:
-            return 0.0, ()
-        rate = float(quadrature.rate(e.measured_neuron(e.slope(current)), current)[0])
-        terms = (
+            return 0.0
+        return float(quadrature.rate(e.measured_neuron(e.slope(current)), current)[0])
+
+    def terms(self, current: float) -> tuple[Term, ...]:
+        """The terms of the error of `rate`, in Hz."""
+        if current <= self.rheobase:
+            return ()
+        rate = self.rate(current)
+        return tuple(
             Term(cause, "model" if cause == "varying capacitance" else "numerical", share * rate)
-            for cause, share in e.budget(current).items()
+            for cause, share in self.extracted.budget(current).items()
         )
-        return rate, tuple(terms)
 
 
 @cache

@@ -75,7 +75,7 @@ def _constant(
     lif, neuron = chip.lif, experiment.neuron
     place = Place(experiment, played.name, "spice", chip.setting)
     currents = [lif.current(mu) for mu in stimulus.mu]
-    predicted = [chip.rate(current) for current in currents]
+    predicted = [(chip.rate(current), chip.terms(current)) for current in currents]
 
     def simulated(job: tuple[float, float, float]) -> float:
         current, rate, coarseness = job
@@ -102,7 +102,7 @@ def _constant(
     findings = Findings(checks=[place.check("rate", "Hz", tuple(points))], curves=[curve])
     findings.scaling.append(scaling(place, drives, rates[:, 0], lif.tau_m))
     scan = grid(neuron, stimulus.mu)
-    scanned = np.array([chip.rate(lif.current(float(mu)))[0] for mu in scan]) / lif.speed_up
+    scanned = np.array([chip.rate(lif.current(float(mu))) for mu in scan]) / lif.speed_up
     range_ = within(scan, scanned, siegert.fi_curve(neuron, scan), experiment.check.range_error)
     findings.ranges.append(Row("spice", chip.setting, {**range_, **_swing(chip)}))
     nearest = int(np.argmin(np.abs(drives - 1.2 * (neuron.v_th - neuron.v_rest))))
@@ -159,7 +159,7 @@ def _explain(place: Place, chip: Chip, mu: float, measured: float) -> Explanatio
     reset = e.v_reset.value
     steps.append(("reset level", size, linear(tau_m, rest, trip, reset, dead)))
     size = f"leak at trip {e.leak(trip) / (e.g_m.value * (rest - trip)) - 1:+.2%} of linear"
-    steps.append(("OTA non-linearity", size, chip.rate(current)[0]))
+    steps.append(("OTA non-linearity", size, chip.rate(current)))
     causes = tuple(
         Cause(name, size, rate - before) for (_, _, before), (name, size, rate) in pairwise(steps)
     )
