@@ -149,7 +149,7 @@ def test_lost_events_are_counted_one_by_one(write: Write, monkeypatch: pytest.Mo
     assert point.measured > 1000
 
 
-DELIVERED = CURVE.replace("count = 255", "count = 15") + "icarus_steps = 300\n"
+DELIVERED = CURVE.replace("count = 255", "count = 15") + "neurons = 16\nicarus_steps = 300\n"
 
 
 @pytest.mark.parametrize("fault", [None, "leak: constant one off"])
