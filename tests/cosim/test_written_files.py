@@ -1,4 +1,4 @@
-"""``rheobase verilog`` and ``rheobase spice``: what they write works in plain Icarus and ngspice."""
+"""``rheobase verilog`` and ``rheobase spice``: their files work in plain Icarus and ngspice."""
 
 import json
 import re
