@@ -49,7 +49,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _verilog(args: argparse.Namespace) -> int:
     from ..hdl import verilog
-    from .substrates.rtl import realise
+    from .substrates.core import realise
 
     experiment = _experiment(args.experiment)
     if experiment.rtl is None:

@@ -52,6 +52,7 @@ class Explanation:
 class Row:
     """A line of a table: `values` in words or numbers under the table's columns."""
 
+    experiment: str
     substrate: str
     setting: str
     values: dict[str, Any]

@@ -9,7 +9,7 @@ from ..models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, W
 from ..models.theory import siegert
 from ..models.units import show
 from .experiment import Experiment, NamedStimulus, RtlTable
-from .substrates import rtl
+from .substrates.core import realise
 
 LARGEST = 1e9  # updates of one run under noise: a few minutes, and 4 GB of input to the core
 
@@ -72,7 +72,7 @@ def _check(experiment: Experiment) -> None:
             raise ValueError(f"{where} {problem}")
     if experiment.rtl is not None:
         for dt in experiment.rtl.dt:
-            rtl.realise(experiment, float(dt))
+            realise(experiment, float(dt))
 
 
 def require_playable(experiments: list[Experiment], verilog: Path | None = None) -> None:

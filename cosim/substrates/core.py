@@ -8,7 +8,6 @@ from ...models.integer.quantise import Quantised, quantise
 from ...models.stimulus import Poisson, WhiteNoise
 from ...models.units import show
 from ..experiment import Experiment
-from ..findings import Row
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Core:
             return self.quantised.input_constant(stimulus.mu)[0]
         return self.quantised.input_white_noise(stimulus.mu, stimulus.sigma)[0]
 
-    def losses(self) -> Row:
+    def losses(self) -> dict[str, str]:
         """Wanted and realised parameters, in words."""
         values = {
             loss.name: f"{show(loss.wanted, loss.unit)} → {show(loss.got, loss.unit, 6)}"
@@ -55,7 +54,7 @@ class Core:
         low, high = self.quantised.range
         values["LSB"] = show(self.lsb, "V")
         values["range"] = f"{show(low, 'V')} to {show(high, 'V')}"
-        return Row("rtl", f"dt {show(self.dt, 's')}", values)
+        return values
 
 
 def realise(experiment: Experiment, dt: float) -> Core:

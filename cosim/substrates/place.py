@@ -33,6 +33,10 @@ class Place:
         names = (self.experiment.name, self.stimulus, self.substrate, self.setting)
         return Check(*names, observable, unit, points)
 
+    def row(self, values: dict[str, str]) -> Row:
+        """A line of a table about this place."""
+        return Row(self.experiment.name, self.substrate, self.setting, values)
+
 
 def trace(
     place: Place, t: Floats, v: Floats | Ints, labels: tuple[str, str], common: Floats
@@ -112,7 +116,7 @@ def scaling(place: Place, drives: Floats, rates: Floats, tau_m: float) -> Row:
         "rate * tau_m": f"{rates[nearest] * tau_m:.5f}",
         "ideal": f"{ideal:.5f}",
     }
-    return Row(place.substrate, place.setting, values)
+    return place.row(values)
 
 
 def grid(neuron: LIF, drives: tuple[float, ...]) -> Floats:

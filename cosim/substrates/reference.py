@@ -14,7 +14,7 @@ from ...models.theory import discrete_time, given_input, siegert
 from ...models.units import show
 from ..budget import Point
 from ..experiment import Experiment, NamedStimulus, ReferenceTable
-from ..findings import Cause, Explanation, Findings, Row
+from ..findings import Cause, Explanation, Findings
 from ..observables import plan
 from .place import (
     Place,
@@ -49,7 +49,7 @@ def _constant(
     scanned = np.array([steady(float(mu)).rate for mu in scan])
     ideal = siegert.fi_curve(neuron, scan)
     error = experiment.check.range_error
-    findings.ranges.append(Row("reference", place.setting, within(scan, scanned, ideal, error)))
+    findings.ranges.append(place.row(within(scan, scanned, ideal, error)))
     findings.scaling.append(scaling(place, drives, rates, neuron.tau_m))
     return findings
 

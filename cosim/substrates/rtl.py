@@ -20,7 +20,7 @@ from ..engines import icarus
 from ..engines.cxxrtl import CxxrtlCore
 from ..engines.events import CoreRun
 from ..experiment import Experiment, NamedStimulus, RtlTable
-from ..findings import Findings, Row
+from ..findings import Findings
 from ..observables import Ints, plan
 from .core import Core, realise
 from .place import (
@@ -145,9 +145,8 @@ def _constant(
     scanned = np.array([steady(float(value)).rate for value in scan])
     ideal = siegert.fi_curve(experiment.neuron, scan)
     range_ = within(scan, scanned, ideal, experiment.check.range_error)
-    findings.ranges.append(Row("rtl", place.setting, {**range_, **_state_range(core)}))
+    findings.ranges.append(place.row({**range_, **_state_range(core)}))
     findings.scaling.append(scaling(place, drives, rates, experiment.neuron.tau_m))
-    findings.losses.append(core.losses())
     nearest = int(
         np.argmin(np.abs(drives - 1.2 * (experiment.neuron.v_th - experiment.neuron.v_rest)))
     )
@@ -182,7 +181,6 @@ def _noise(
     v = experiment.neuron.v_rest + core.lsb * recorded[recorded != core.neuron.v_reset]
     findings.curves.append(density(place, v, recorded.size))
     findings.explanations.append(explain(place, core, stimulus, source, found.rate))
-    findings.losses.append(core.losses())
     return findings
 
 
@@ -207,7 +205,6 @@ def _given(
     findings.curves += trace(
         place, np.arange(float(len(v))), v, ("time step", "state (LSB)"), common
     )
-    findings.losses.append(core.losses())
     return findings
 
 
@@ -221,6 +218,8 @@ def run(
         return findings
     for dt in map(float, settings.dt):
         bench = Bench(realise(experiment, dt), verilog)
+        place = Place(experiment, "", "rtl", f"dt {show(dt, 's')}")
+        findings.losses.append(place.row(bench.core.losses()))
         for played in experiment.played("rtl"):
             progress(f"{experiment.name}: RTL, {played.name}, dt {show(dt, 's')}")
             match played.stimulus:

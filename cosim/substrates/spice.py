@@ -23,7 +23,7 @@ from ...models.theory.measured_leak import MeasuredNeuron
 from ...models.units import show
 from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
-from ..findings import Cause, Curve, Explanation, Findings, Row
+from ..findings import Cause, Curve, Explanation, Findings
 from ..observables import Floats
 from .chip import Chip, Replay, held_drive, made, replay
 from .place import Place, density, dimensionless, first_spike, grid, raster, scaling, trace, within
@@ -104,7 +104,7 @@ def _constant(
     scan = grid(neuron, stimulus.mu)
     scanned = np.array([chip.rate(lif.current(float(mu))) for mu in scan]) / lif.speed_up
     range_ = within(scan, scanned, siegert.fi_curve(neuron, scan), experiment.check.range_error)
-    findings.ranges.append(Row("spice", chip.setting, {**range_, **_swing(chip)}))
+    findings.ranges.append(place.row({**range_, **_swing(chip)}))
     nearest = int(np.argmin(np.abs(drives - 1.2 * (neuron.v_th - neuron.v_rest))))
     if predicted[nearest][0] > 0:
         findings.explanations.append(

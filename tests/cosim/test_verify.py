@@ -209,7 +209,10 @@ def run_of(*deviations: float) -> Run:
     curve = Curve("f-I", NASTY, NASTY, "rtl", "dt 1 ms", "measured", x, x, "x", "y")
     cause = Cause(NASTY, NASTY, np.float64(0.1))
     explanation = Explanation(NASTY, NASTY, "rtl", "", "rate", "Hz", 1.0, (cause,), float("inf"))
-    rows = [Row("reference", "", {"in dB": "1"}), Row("rtl", "", {"step": "2", "in dB": "3"})]
+    rows = [
+        Row("e", "reference", "", {"in dB": "1"}),
+        Row("e", "rtl", "", {"step": "2", "in dB": "3"}),
+    ]
     return Run([], Findings(checks, [explanation], ranges=rows, curves=[curve]), 0.999, 1.0)
 
 
