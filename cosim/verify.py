@@ -94,7 +94,7 @@ def verify(
     started = time.monotonic()
     require_playable(experiments, verilog)
     findings = Findings()
-    with ThreadPoolExecutor(1) as pool:  # SPICE waits for its processes while the rest computes
+    with ThreadPoolExecutor(2) as pool:  # SPICE waits for its processes while the rest computes
         analog = [pool.submit(_located, spice.run, e, progress) for e in experiments]
         try:
             digital = [_digital(e, verilog, progress) for e in experiments]

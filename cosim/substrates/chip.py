@@ -1,8 +1,9 @@
 """A designed circuit beside the equation of what was extracted from it, under the same input."""
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from math import expm1, sqrt
+from threading import Lock
 
 import numpy as np
 
@@ -12,24 +13,25 @@ from ...analog.lif import AnalogLIF
 from ...analog.simulate import Trace, simulate
 from ...models.neuron import LIF
 from ...models.reference import measured_leak as ode
-from ...models.stimulus import Poisson, WhiteNoise
+from ...models.stimulus import Poisson, Stimulus, WhiteNoise
 from ...models.theory import measured_leak as quadrature
 from ..budget import Term
 from ..observables import Floats
 
 
-def held_drive(
-    stimulus: WhiteNoise | Poisson, neuron: LIF, dt: float, steps: int, seed: list[int]
-) -> Floats:
+def held_drive(stimulus: Stimulus, neuron: LIF, dt: float, steps: int, seed: list[int]) -> Floats:
     """Drive in V, held during each step, that moves the membrane as the noise does by its end."""
     rng = np.random.default_rng(seed)
     gain = -expm1(-dt / neuron.tau_m)
-    if isinstance(stimulus, WhiteNoise):
-        jump = stimulus.sigma * sqrt(-expm1(-2 * dt / neuron.tau_m) / 2) * rng.normal(size=steps)
-    else:
-        counts = rng.poisson(np.array(stimulus.rates) * dt, (steps, len(stimulus.rates)))
-        jump = counts @ np.array(stimulus.weights)
-    return stimulus.mu + jump / gain
+    match stimulus:
+        case WhiteNoise(mu, sigma):
+            jump = sigma * sqrt(-expm1(-2 * dt / neuron.tau_m) / 2) * rng.normal(size=steps)
+        case Poisson(rates, weights, mu):
+            counts = rng.poisson(np.array(rates) * dt, (steps, len(rates)))
+            jump = counts @ np.array(weights)
+        case _:
+            raise TypeError(f"stimulus must be noise, not {stimulus!r}")
+    return mu + jump / gain
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,18 @@ class Chip:
         )
 
 
-@cache
+_chips: dict[tuple[LIF, float, float], Chip] = {}
+_designing = Lock()
+
+
 def made(neuron: LIF, speed_up: float, voltage_scale: float) -> Chip:
-    """Design a circuit and extract it; experiments on the same neuron share it."""
-    lif = bias.design(neuron, speed_up=speed_up, voltage_scale=voltage_scale)
-    return Chip(lif, extract(lif))
+    """Design a circuit and extract it, once: experiments on the same neuron share it."""
+    key = (neuron, speed_up, voltage_scale)
+    with _designing:
+        if key not in _chips:
+            lif = bias.design(neuron, speed_up=speed_up, voltage_scale=voltage_scale)
+            _chips[key] = Chip(lif, extract(lif))
+        return _chips[key]
 
 
 def unmatched(a: Floats, b: Floats, window: float) -> int:

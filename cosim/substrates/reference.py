@@ -103,7 +103,7 @@ def _noise(
         run = lif.poisson(
             neuron, stimulus.mu, stimulus.rates, stimulus.weights, record=(0,), **common
         )
-    isi = law.isi(ceil(mean * (1 + 12 * law.cv)))
+    isi = law.isi(ceil(mean * (1 + 8 * law.cv)))
     predicted = Prediction(law.rate, law.cv, isi, law.error)
     findings, found = compare(place, run.steps, run.ids, planned, dt, predicted)
     v = run.recorded[:, 0]

@@ -147,14 +147,11 @@ def _constant(
     range_ = within(scan, scanned, ideal, experiment.check.range_error)
     findings.ranges.append(place.row({**range_, **_state_range(core)}))
     findings.scaling.append(scaling(place, drives, rates, experiment.neuron.tau_m))
-    nearest = int(
-        np.argmin(np.abs(drives - 1.2 * (experiment.neuron.v_th - experiment.neuron.v_rest)))
-    )
-    if predicted[nearest].rate > 0:
-        source = IntegerInput.constant(int(held[nearest]))
-        findings.explanations.append(
-            explain(place, core, Constant((float(drives[nearest]),)), source, rates[nearest])
-        )
+    rheobase = experiment.neuron.v_th - experiment.neuron.v_rest
+    at = int(np.argmin(np.abs(drives - 1.2 * rheobase)))
+    if (rate := predicted[at].rate) > 0:
+        one, source = Constant((float(drives[at]),)), IntegerInput.constant(int(held[at]))
+        findings.explanations.append(explain(place, core, one, source, rate, rates[at]))
     return findings
 
 
@@ -172,7 +169,7 @@ def _noise(
     seed = experiment.seed(settings.seed, played, core.dt)
     currents = source.sample(np.random.default_rng(seed), (planned.steps, planned.neurons))
     done, point = bench.run(currents, settings.seed)
-    pmf, _ = markov.isi_pmf(core.neuron, source, ceil(chain.mean_isi * (1 + 12 * chain.cv)))
+    pmf, _ = markov.isi_pmf(core.neuron, source, ceil(chain.mean_isi * (1 + 8 * chain.cv)))
     predicted = Prediction(chain.rate / core.dt, chain.cv, pmf, chain.error)
     findings, found = compare(place, *done.spikes, planned, core.dt, predicted)
     _add_bits(findings, place, point)
@@ -180,7 +177,7 @@ def _noise(
     recorded = _states(core, short)
     v = experiment.neuron.v_rest + core.lsb * recorded[recorded != core.neuron.v_reset]
     findings.curves.append(density(place, v, recorded.size))
-    findings.explanations.append(explain(place, core, stimulus, source, found.rate))
+    findings.explanations.append(explain(place, core, stimulus, source, predicted.rate, found.rate))
     return findings
 
 

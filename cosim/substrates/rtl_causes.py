@@ -22,9 +22,13 @@ from .reference import ideal_and_time_step, noise_law
 
 def explain(
     place: Place, core: Core, stimulus: Constant | WhiteNoise | Poisson, source: IntegerInput,
-    measured: float,
+    whole: float, measured: float,
 ) -> Explanation:  # fmt: skip
-    """Ideal neuron to integer chain, one imperfection at a time; no cause is the remainder."""
+    """Ideal neuron to integer chain, one imperfection at a time; no cause is the remainder.
+
+    `whole` is the rate of the exact chain. Saturation is not looked for where the end of the state
+    lies nine standard deviations away.
+    """
     ideal_neuron, dt, neuron = place.experiment.neuron, core.dt, core.neuron
     name = place.stimulus
     if isinstance(stimulus, Constant):
@@ -70,10 +74,12 @@ def explain(
         with_input = noise_law(realised, WhiteNoise(drive, spread), dt).rate
     size = f"LSB {show(core.lsb, 'V')} per step"
     causes.append(Cause("input quantised", size, with_input - with_levels))
-    roomy = replace(neuron, width=min(neuron.width + 1, 32))
-    rounded = markov.solve(roomy, source).rate / dt
+    sd = sqrt(source.variance / (1 - a**2))  # of the free membrane, in LSB
+    rounded = whole
+    if min(source.mean / (1 - a), neuron.v_reset) - 9 * sd < neuron.v_min:
+        roomy = replace(neuron, width=min(neuron.width + 1, 32))
+        rounded = markov.solve(roomy, source).rate / dt
     causes.append(Cause(*_rounding(core), rounded - with_input))
-    whole = markov.solve(neuron, source).rate / dt
     size = f"state {show(neuron.v_min * core.lsb, 'V')} to {show(neuron.v_max * core.lsb, 'V')}"
     causes.append(Cause("saturation", size, whole - rounded))
     names = (place.experiment.name, name, "rtl", place.setting, "rate", "Hz")

@@ -29,7 +29,7 @@ from .chip import Chip, Replay, held_drive, made, replay
 from .place import Place, density, dimensionless, first_spike, grid, raster, scaling, trace, within
 
 WORKERS = 2  # ngspice processes at a time
-INTERVALS = 3  # of a constant drive
+INTERVALS = 2  # of a constant drive
 PIECES = 4  # of a noise run, each from reset on
 
 
@@ -65,8 +65,8 @@ def _rate(spikes: Floats) -> float:
 
 
 def _duration(chip: Chip, predicted: float) -> float:
-    """Chip seconds for INTERVALS intervals after the first passage, or ten tau_m of silence."""
-    return (INTERVALS + 2) / predicted if predicted > 0 else 10 * chip.lif.tau_m
+    """Chip seconds for INTERVALS intervals after the first passage, or five tau_m of silence."""
+    return (INTERVALS + 2) / predicted if predicted > 0 else 5 * chip.lif.tau_m
 
 
 def _constant(
@@ -182,34 +182,38 @@ def _partners(place: Place, replays: list[Replay]) -> Findings:
     return Findings(checks=[place.check("spikes without a partner", "", (point,))])
 
 
-def _noise(
-    experiment: Experiment, played: NamedStimulus, stimulus: WhiteNoise | Poisson, chip: Chip,
-    settings: SpiceTable,
-) -> Findings:  # fmt: skip
-    """Held noise in pieces, each until the equation has fired its share of the spikes."""
-    place = Place(experiment, played.name, "spice", chip.setting)
+def _piece(
+    experiment: Experiment, chip: Chip, settings: SpiceTable, played: NamedStimulus, number: int
+) -> Replay:
+    """A piece of noise that lasts until the equation has fired its share of the spikes."""
     dt, share = settings.dt / chip.lif.speed_up, -(-settings.spikes // PIECES)
     neuron = chip.extracted.measured_neuron(float(np.median(chip.extracted.slopes)))
+    seed = [experiment.seed(settings.seed, played, settings.dt), number]
+    steps = 1000
+    while steps < 4_000_000:
+        drive = held_drive(played.stimulus, experiment.neuron, settings.dt, steps, seed)
+        current = chip.lif.current(1.0) * drive
+        times, _ = ode.run(neuron, current, dt)
+        if len(times) >= share:
+            tail = 3 * chip.lif.t_dead  # the last spike is to be seen by all
+            return replay(chip, current[: int((times[share - 1] + tail) / dt) + 1], dt)
+        steps *= 2
+    raise ValueError(f"{played.name}: the analog neuron hardly ever fires")
 
-    def piece(number: int) -> Replay:
-        steps = 1000
-        while True:
-            seed = [experiment.seed(settings.seed, played, settings.dt), number]
-            drive = held_drive(stimulus, experiment.neuron, settings.dt, steps, seed)
-            current = chip.lif.current(1.0) * drive
-            times, _ = ode.run(neuron, current, dt)
-            if len(times) >= share:
-                tail = 3 * chip.lif.t_dead  # the last spike is to be seen by all
-                return replay(chip, current[: int((times[share - 1] + tail) / dt) + 1], dt)
-            if steps > 2_000_000:
-                raise ValueError("the analog neuron hardly ever fires")
-            steps *= 2
 
+def _noise(experiment: Experiment, chip: Chip, settings: SpiceTable) -> Findings:
+    """All noise stimuli at once, so that no process waits for another stimulus to end."""
+    noisy = [s for s in experiment.played("spice") if isinstance(s.stimulus, WhiteNoise | Poisson)]
+    jobs = [(played, number) for played in noisy for number in range(PIECES)]
     with ThreadPoolExecutor(WORKERS) as pool:
-        replays = list(pool.map(piece, range(PIECES)))
-    findings = _partners(place, replays)
-    findings.curves += _traces(place, chip, replays[0].run, 20)
-    findings.curves.append(_density(place, chip, replays, dt))
+        pieces = list(pool.map(lambda job: _piece(experiment, chip, settings, *job), jobs))
+    findings = Findings()
+    for index, played in enumerate(noisy):
+        place = Place(experiment, played.name, "spice", chip.setting)
+        replays = pieces[index * PIECES : (index + 1) * PIECES]
+        findings.add(_partners(place, replays))
+        findings.curves += _traces(place, chip, replays[0].run, 20)
+        findings.curves.append(_density(place, chip, replays, settings.dt / chip.lif.speed_up))
     return findings
 
 
@@ -293,14 +297,15 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
         chip = made(experiment.neuron, speed_up, settings.voltage_scale)
         findings.add(_design_checks(Place(experiment, "design", "spice", chip.setting), chip))
         for played in experiment.played("spice"):
-            progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
             match played.stimulus:
                 case Constant() as stimulus:
+                    progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
                     findings.add(_constant(experiment, played, stimulus, chip))
-                case WhiteNoise() | Poisson() as stimulus:
-                    findings.add(_noise(experiment, played, stimulus, chip, settings))
                 case InputSpikes() | RecordedCurrent() as stimulus:
+                    progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
                     findings.add(_given(experiment, played, stimulus, chip, settings))
+        progress(f"{experiment.name}: SPICE, noise, speed-up {speed_up:g}")
+        findings.add(_noise(experiment, chip, settings))
     return findings
 
 

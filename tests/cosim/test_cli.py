@@ -17,7 +17,7 @@ from rheobase.analog import ngspice
 from rheobase.cosim import doctor
 from rheobase.cosim.cli import main
 from rheobase.cosim.experiment import built_in
-from rheobase.cosim.substrates import spice
+from rheobase.cosim.substrates import chip
 from rheobase.models.theory import discrete_time, fokker_planck, siegert
 
 SMALL = """
@@ -322,7 +322,7 @@ def test_an_ngspice_run_that_breaks(
     def broken(session, deck, vectors, files=None, timeout=0.0):  # type: ignore[no-untyped-def]
         return run(session, deck.replace(".tran", f"{addition}\n.tran"), vectors, files, seconds)
 
-    spice.made.cache_clear()
+    monkeypatch.setattr(chip, "_chips", {})
     monkeypatch.setattr(ngspice.Session, "run", broken)
     path = written(tmp_path, SPICE)
     found = refused(capsys, "verify", path, "--quiet", "--output", tmp_path / "out")
