@@ -2,7 +2,7 @@
 
 Every neuron contributes the same number of intervals, counted from its first spike, so that the
 intervals are independent and none is favoured for being short (no window effect); the simulated
-time is planned so that a faultless neuron misses its quota with probability < 1e-9.
+time is planned so that a faultless neuron misses its quota with probability < 1e-6.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def plan(mean_isi: float, cv: float, neurons: int, spikes: int) -> Plan:
     intervals = ceil(spikes / neurons)
     count = intervals + 2  # the first passage is no interval, and starts elsewhere
     spread = cv * sqrt(count)
-    margin = 7 * spread + 25 * min(cv, 1.5) ** 2  # Gaussian core and exponential tail of the sum
+    margin = 5.5 * spread + 15 * min(cv, 1.5) ** 2  # Gaussian core and exponential tail
     return Plan(neurons, intervals, ceil(mean_isi * (count + margin)) + 2)
 
 
