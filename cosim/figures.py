@@ -110,6 +110,26 @@ def _raster(curves: list[Curve]) -> str:
     return _svg(figure)
 
 
+def _alone(curve: Curve) -> str:
+    return f"{curve.stimulus}: {curve.substrate}, {curve.setting}"
+
+
+def _together(curve: Curve) -> str:
+    return curve.stimulus
+
+
+# figure: (caption, what shares a panel, panels side by side, inches of a panel)
+_PANELS: dict[str, tuple[str, Callable[[Curve], str], int, tuple[float, float]]] = {
+    "f-I": ("f-I curves of all substrates, per biological second", lambda c: "", 1, (8, 4.8)),
+    "isi": ("Inter-spike intervals: measured, and the predicted distribution", _alone, 3, (4, 2.6)),
+    "density": (
+        "Membrane density: measured, and the stationary Fokker-Planck one", _together, 2, (5, 3),
+    ),
+    "own trace": ("Membrane traces, each in its own units", _alone, 2, (5.5, 2.4)),
+    "common trace": ("The same traces on one dimensionless axis", _together, 1, (9, 2.8)),
+}  # fmt: skip
+
+
 def draw(curves: list[Curve]) -> dict[str, list[tuple[str, str]]]:
     """All figures of a run.
 
@@ -123,25 +143,9 @@ def draw(curves: list[Curve]) -> dict[str, list[tuple[str, str]]]:
         for experiment, mine in _by(curves, lambda c: c.experiment).items():
             found = drawn.setdefault(experiment, [])
             for figure, group in _by(mine, lambda c: c.figure).items():
-                if figure == "f-I":
-                    caption = "f-I curves of all substrates, per biological second"
-                    found.append((caption, _grid({"": group}, 1, (8, 4.8))))
-                elif figure == "isi":
-                    panels = _by(group, lambda c: f"{c.stimulus}: {c.substrate}, {c.setting}")
-                    caption = "Inter-spike intervals: measured, and the predicted distribution"
-                    found.append((caption, _grid(panels, 3, (4, 2.6))))
-                elif figure == "density":
-                    panels = _by(group, lambda c: c.stimulus)
-                    caption = "Membrane density: measured, and the stationary Fokker-Planck one"
-                    found.append((caption, _grid(panels, 2, (5, 3))))
-                elif figure == "own trace":
-                    panels = _by(group, lambda c: f"{c.stimulus}: {c.substrate}, {c.setting}")
-                    caption = "Membrane traces, each in its own units"
-                    found.append((caption, _grid(panels, 2, (5.5, 2.4))))
-                elif figure == "common trace":
-                    panels = _by(group, lambda c: c.stimulus)
-                    caption = "The same traces on one dimensionless axis"
-                    found.append((caption, _grid(panels, 1, (9, 2.8))))
-                else:
+                if figure == "raster":
                     found.append(("Output spikes beside the published ones", _raster(group)))
+                else:
+                    caption, shared, columns, size = _PANELS[figure]
+                    found.append((caption, _grid(_by(group, shared), columns, size)))
     return drawn
