@@ -1,13 +1,13 @@
 """Run SPICE decks on ngspice: isolated processes, kept warm, with a time limit.
 
-`run` simulates one deck and returns the vectors asked for; `run_all` does many at a time. A deck is
-plain text with exactly one analysis (.op, .dc, .ac, .tran); it runs the same under `ngspice -b`.
+`run` simulates one deck and returns the vectors asked for; threads may call it at the same time. A
+deck is plain text with exactly one analysis (.op, .dc, .ac, .tran); it runs the same under
+`ngspice -b`.
 """
 
 import atexit
 import os
 import pickle
-import queue
 import re
 import shutil
 import subprocess
@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -203,36 +202,3 @@ def run(
     result = session.run(deck, vectors, files, timeout)
     _give_back(session)
     return result
-
-
-def run_all(
-    decks: Sequence[str],
-    vectors: Sequence[str],
-    files: Mapping[str, str] | None = None,
-    timeout: float = 60.0,
-    workers: int = 2,
-) -> list[dict[str, np.ndarray]]:
-    """Simulate several decks, `workers` at a time, and return their results in order; see `run`."""
-    free: queue.SimpleQueue[Session] = queue.SimpleQueue()
-    sessions = [_take() for _ in range(workers)]
-    for session in sessions:
-        free.put(session)
-
-    def one(deck: str) -> dict[str, np.ndarray]:
-        session = free.get()
-        try:
-            return session.run(deck, vectors, files, timeout)
-        finally:
-            free.put(session)
-
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            results = list(pool.map(one, decks))
-        except BaseException:  # Ctrl-C too: end the simulations, or the pool would wait for them
-            pool.shutdown(wait=False, cancel_futures=True)
-            for session in sessions:
-                session.close()
-            raise
-    for session in sessions:
-        _give_back(session)
-    return results
