@@ -86,7 +86,7 @@ def test_the_tolerances_would_see_half_of_each_fault(circuits: Circuits, name: s
         ({"v_rest_reference": -1e-3}, {"v_rest"}),
         ({"v_reset_reference": 1e-3}, {"v_reset"}),
     ],
-    ids=lambda value: "-".join(value),
+    ids=lambda value: "-".join(sorted(value)),
 )
 def test_a_faulted_netlist_disagrees(circuits: Circuits, fault: dict[str, float], seen: set[str]):
     lif, _ = circuits("brunel x1000")
