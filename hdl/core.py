@@ -107,33 +107,32 @@ class LIFCore(wiring.Component):
             return {name: enabled(m, f"{stage}_{name}", advance, fields[name]) for name in fields}
 
         d = self.datapath.rounding_number(m, take)
-        tag: Fields = {"valid": take, "address": address}
-        fields: Fields = {"i": self.i.payload, "d": d}
-        tag, fields = clocked("asked", tag), clocked("asked", fields)
-        fields |= {"v": read.data.v, "r": read.data.r}
-        tag, fields = clocked("fetched", tag), clocked("fetched", fields)
+        fields = clocked("asked", {"valid": take, "i": self.i.payload, "d": d})
+        fields = clocked("fetched", fields | {"v": read.data.v, "r": read.data.r})
         *stages, fire = self.datapath.stages
         for stage in stages:
-            name = stage.__name__
-            tag, fields = clocked(name, tag), clocked(name, stage(m, fields))
+            fields = clocked(stage.__name__, {"valid": fields["valid"]} | stage(m, fields))
         result = fire(m, fields)
 
-        # Write back, and the event.
+        # Write back, and the event. Updates end in the order in which they began.
+        updated = Signal(range(self.n))
+        last = Signal()
+        m.d.comb += last.eq(updated == final)
+        with m.If(fields["valid"] & advance):
+            m.d.sync += updated.eq(Mux(last, 0, updated + 1))
         with m.If(clearing):
             m.d.comb += [write.addr.eq(address), write.en.eq(1)]
         with m.Else():
             m.d.comb += [
-                write.addr.eq(tag["address"]),
+                write.addr.eq(updated),
                 write.data.v.eq(result["v"]),
                 write.data.r.eq(result["r"]),
-                write.en.eq(tag["valid"] & advance),
+                write.en.eq(fields["valid"] & advance),
             ]
-        last = Signal()
-        m.d.comb += last.eq(tag["address"] == final)
         with m.If(advance):
             m.d.sync += [
-                self.o.valid.eq(tag["valid"] & (result["spike"] | last)),
-                self.o.payload.addr.eq(tag["address"]),
+                self.o.valid.eq(fields["valid"] & (result["spike"] | last)),
+                self.o.payload.addr.eq(updated),
                 self.o.payload.spike.eq(result["spike"]),
                 self.o.payload.last.eq(last),
             ]

@@ -27,8 +27,6 @@ class WrappingSum(LIFDatapath):
     def integrate(self, m: Module, f: Fields) -> Fields:
         s = Signal(signed(self.neuron.width))
         m.d.comb += s.eq(f["u"] + f["i"])
-        with m.If(f["r"] != 0):
-            m.d.comb += s.eq(f["v"])
         return {"s": s, "r": f["r"]}
 
 

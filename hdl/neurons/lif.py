@@ -63,26 +63,30 @@ class LIFDatapath:
 
     def rounded(self, m: Module, f: Fields) -> Fields:
         """Leak by multiplication, second half: u = (product + d) >> leak_bits."""
-        u = Signal(signed(self.neuron.width))
-        m.d.comb += u.eq((f["product"] + f["d"]) >> self.neuron.leak_bits)
-        return {"i": f["i"], "u": u, "v": f["v"], "r": f["r"]}
+        return self.unless_refractory(m, f, (f["product"] + f["d"]) >> self.neuron.leak_bits)
 
     def shifted(self, m: Module, f: Fields) -> Fields:
         """Leak by shift: u = v - ((v + d) >> leak_bits)."""
+        return self.unless_refractory(m, f, f["v"] - ((f["v"] + f["d"]) >> self.neuron.leak_bits))
+
+    def unless_refractory(self, m: Module, f: Fields, leaked: Value) -> Fields:
+        """A refractory neuron keeps its state: neither leak nor input."""
         u = Signal(signed(self.neuron.width))
-        m.d.comb += u.eq(f["v"] - ((f["v"] + f["d"]) >> self.neuron.leak_bits))
-        return {"i": f["i"], "u": u, "v": f["v"], "r": f["r"]}
+        i = Signal.like(f["i"], name="i_open")
+        with m.If(f["r"] != 0):
+            m.d.comb += u.eq(f["v"])
+        with m.Else():
+            m.d.comb += [u.eq(leaked), i.eq(f["i"])]
+        return {"i": i, "u": u, "r": f["r"]}
 
     def integrate(self, m: Module, f: Fields) -> Fields:
-        """s = saturated u + i; the old v while refractory."""
+        """s = u + i, saturated."""
         width = self.neuron.width
         total = Signal(signed(max(width, self.neuron.input_width) + 1))
         s = Signal(signed(width))
         m.d.comb += total.eq(f["u"] + f["i"])
         sign_bits = total[width - 1 :]  # all alike when the sum fits the state
-        with m.If(f["r"] != 0):
-            m.d.comb += s.eq(f["v"])
-        with m.Elif(sign_bits.all() | ~sign_bits.any()):
+        with m.If(sign_bits.all() | ~sign_bits.any()):
             m.d.comb += s.eq(total)
         with m.Else():
             m.d.comb += s.eq(Mux(total[-1], self.neuron.v_min, self.neuron.v_max))
