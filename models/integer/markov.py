@@ -21,6 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..interval import follow
 from .elimination import Elimination, eliminate
 from .input import IntegerInput
 from .lif import IntegerLIF
@@ -33,8 +34,6 @@ from .transitions import (
     smallest_and_largest_d,
     transitions,
 )
-
-SETTLED = 1e-12  # what follows differs by less than about 1e-10, relatively
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,7 @@ def isi_pmf(
 ) -> tuple[NDArray[np.float64], float]:
     """Distribution of the ISI, by following the state's distribution from the reset.
 
-    Once the probability to spike in a step has changed by less than SETTLED, relatively, in each of
-    a hundred steps on end, the state has reached its quasi-stationary law and the rest of the
-    distribution is geometric.
+    Where the hazard has settled, the rest is taken as geometric (`rheobase.models.interval`).
 
     Returns
     -------
@@ -127,8 +124,6 @@ def isi_pmf(
         As `solve`, but for the size, and for a negative `n_max`.
     """
     check(neuron, source)
-    if n_max < 0:
-        raise ValueError(f"n_max must be >= 0, not {n_max}")
     first, last = interval(neuron, source)
     targets = [
         (u - first, p) for u, p in leak_targets(neuron, np.arange(first, last + 1, dtype=np.int64))
@@ -143,23 +138,17 @@ def isi_pmf(
     landing = np.arange(size + kernel.size - 1) + lowest + smallest
     spikes = landing >= neuron.threshold - first
     landing = np.where(spikes, 0, np.maximum(landing, 0))
-    pmf = np.zeros(n_max + 1)
-    left, hazard, settled = 1.0, 0.0, 0
-    for n in range(neuron.refractory + 1, n_max + 1):
+
+    def advance() -> tuple[float, float]:
+        nonlocal state
         leaked = np.zeros(size)
         for u, p in targets:
             leaked += np.bincount(u - lowest, state * p, size)
         landed = np.convolve(leaked, kernel)
-        pmf[n] = landed[spikes].sum()
         state = np.bincount(landing, landed * ~spikes, state.size).astype(float)
-        hazard, before = pmf[n] / left if left > 0 else 0.0, hazard
-        left = float(state.sum())
-        settled = settled + 1 if abs(hazard - before) < SETTLED * hazard else 0
-        if settled == 100:
-            survival = left * np.exp(np.arange(n_max - n) * np.log1p(-hazard))
-            pmf[n + 1 :] = survival * hazard
-            return pmf, left * float(np.exp((n_max - n) * np.log1p(-hazard)))
-    return pmf, left
+        return float(landed[spikes].sum()), float(state.sum())
+
+    return follow(advance, neuron.refractory + 1, n_max)
 
 
 def stationary(

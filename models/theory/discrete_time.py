@@ -34,6 +34,7 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr
 from scipy.stats import poisson
 
+from ..interval import follow
 from ..neuron import LIF
 from .escape import Chain
 
@@ -79,16 +80,18 @@ class DiscreteTime:
         -------
         ndarray, shape (n_max + 1,)
         """
-        if n_max < 0:
-            raise ValueError(f"n_max must be >= 0, not {n_max!r}")
-        pmf = np.zeros(n_max + 1)
-        chain = self._chain
-        onward, mass = chain.transition.T.tocsr(), chain.first
-        pmf[self._refractory + 1 : self._refractory + 2] = chain.first_escape
-        for n in range(self._refractory + 2, n_max + 1):
-            pmf[n] = mass @ chain.escape
-            mass = onward @ mass
-        return pmf
+        chain, mass = self._chain, None
+        onward = chain.transition.T.tocsr()
+
+        def advance() -> tuple[float, float]:
+            nonlocal mass
+            if mass is None:
+                mass = chain.first
+                return chain.first_escape, float(mass.sum())
+            escaped, mass = float(mass @ chain.escape), onward @ mass
+            return escaped, float(mass.sum())
+
+        return follow(advance, self._refractory + 1, n_max)[0]
 
 
 # --- white noise ---------------------------------------------------------------------------------
