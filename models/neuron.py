@@ -5,7 +5,7 @@
     QIF   tau_m dV/dt = (V - v_0)**2 / v_scale + mu
     ConductanceLIF: a LIF whose synapses draw it to their reversal potentials
 
-``mu = R I`` is the drive in V. At the threshold (EIF and QIF: at v_peak) the neuron spikes; V is set
+``mu = R I`` is the drive in V. At the threshold (EIF, QIF: at v_peak) the neuron spikes; V is set
 to v_reset and held there for t_ref. Lapicque 1907 and Brunel 2000, eq. 1; Fourcaud-Trocme et al.
 2003, eqs 2 and 5; Ermentrout & Kopell 1986 and Montbrio, Pazo & Roxin 2015, eq. 1; Tuckwell 1988.
 """
@@ -17,7 +17,7 @@ _POSITIVE = {"tau_m": "s", "c_m": "F", "delta_t": "V", "v_scale": "V"}
 
 
 def _check(neuron: "LIF | EIF | QIF | ConductanceLIF", infinite: tuple[str, ...] = ()) -> None:
-    """All fields are numbers, finite but for those named, with the sign that their name asks for."""
+    """All fields are numbers, finite but for those named, of the sign that their name asks for."""
     for name in (f.name for f in fields(neuron)):
         value = getattr(neuron, name)
         if name == "c_m" and value is None:
