@@ -42,8 +42,9 @@ class Elimination:
     pivots: NDArray[np.float64]
 
     def solve(self, b: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Solve ``(I - Q) x = b``, shape (n,): for b = 1 the mean time to absorption."""
-        return _solve(self.band, self.lower, self.pivots, b)
+        """Solve ``(I - Q) x = b``, shape (n,) or (n, m): for b = 1 the mean time to absorption."""
+        x = _solve(self.band, self.lower, self.pivots, b.reshape(b.shape[0], -1))
+        return x.reshape(b.shape)
 
     def solve_transposed(self, b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Solve ``x (I - Q) = b``: for a unit vector the mean visits that begin in its state."""
@@ -74,6 +75,37 @@ def eliminate(band: NDArray[np.float64], lower: int, hazard: NDArray[np.float64]
         if last < n:
             _beyond(padded, low, first, last, min(lower, n - last), min(upper, n - last))
     return Elimination(padded, low, pivots)
+
+
+def stationary(transition: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Stationary distribution of an irreducible chain, each probability to relative accuracy.
+
+    Parameters
+    ----------
+    transition : ndarray of float, shape (n, n)
+        Probability of a step from i to j, off the diagonal; the diagonal is not used.
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+    """
+    p = _stationary(transition.copy())
+    return np.asarray(p / p.sum())
+
+
+@njit(cache=True)
+def _stationary(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    n = q.shape[0]
+    for k in range(n - 1, 0, -1):
+        pivot = np.sum(q[k, :k])
+        for i in range(k):
+            q[i, k] /= pivot
+            q[i, :k] += q[i, k] * q[k, :k]
+    p = np.zeros(n)
+    p[0] = 1.0
+    for k in range(1, n):
+        p[k] = np.sum(p[:k] * q[:k, k])
+    return p
 
 
 @njit(cache=True)
@@ -133,11 +165,14 @@ def _solve(
     x = b.copy()
     for i in range(n):
         for j in range(max(0, i - lower), i):
-            x[i] += band[i, j - i + lower] * x[j]
+            for c in range(x.shape[1]):
+                x[i, c] += band[i, j - i + lower] * x[j, c]
     for i in range(n - 1, -1, -1):
         for j in range(i + 1, min(n, i + width - lower)):
-            x[i] += band[i, j - i + lower] * x[j]
-        x[i] /= pivots[i]
+            for c in range(x.shape[1]):
+                x[i, c] += band[i, j - i + lower] * x[j, c]
+        for c in range(x.shape[1]):
+            x[i, c] /= pivots[i]
     return x
 
 

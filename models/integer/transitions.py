@@ -1,10 +1,10 @@
-"""The transition probabilities of the integer LIF between the states below its threshold.
+"""The transition probabilities of an integer LIF between the states that it can be in.
 
-One step takes v to leak(v) + i, saturating from below, or to a spike. Stochastic rounding makes
-leak(v) one of two integers: of the 2**leak_bits equally probable values of d, as many carry into
-the quotient as there are units in the remainder. Only states that the reset can lead to are kept,
-so that a wide neuron with a short reach stays small; numbered in ascending order they give a
-banded matrix.
+One step takes v to leak(v) + i, saturating, which is the next state or a spike; after a spike the
+state is v_reset or, with reset by subtraction, what the sum had beyond the threshold. Only states
+that the reset can lead to are kept, so that a wide neuron with a short reach stays small; numbered
+in ascending order they give a banded matrix, from which the spikes are held apart. With reset by
+subtraction the states that are left for good, on the way in, are left out, too.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from .input import IntegerInput
+from .leak import Leak, leak_one, smallest_and_largest_d, targets
 from .lif import IntegerLIF
 
 MOST_STATES = 1 << 26
 MOST_TRANSITIONS = 1 << 28
-MOST_ELEMENTS = 1 << 27  # of the banded matrix: 1 GiB
+MOST_ELEMENTS = 1 << 27  # of the banded matrix and the spikes: 1 GiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,26 +32,29 @@ class Transitions:
     ----------
     states : ndarray of int64, shape (n,)
         Ascending.
-    start : int
-        Where the reset stands among them.
     band : ndarray of float, shape (n, width)
         Probability of a step from state i to state j at ``band[i, j - i + lower]``.
     lower : int
-    hazard : ndarray of float, shape (n,)
-        Probability of a spike.
+    spikes : ndarray of float, shape (n, m)
+        Probability of a spike from state i to the state ``after[k]`` at ``spikes[i, k]``.
+    after : ndarray of int64, shape (m,)
+        Where the states after a spike stand among the states: one for reset to a value.
     """
 
     states: NDArray[np.int64]
-    start: int
     band: NDArray[np.float64]
     lower: int
-    hazard: NDArray[np.float64]
+    spikes: NDArray[np.float64]
+    after: NDArray[np.int64]
+
+    @property
+    def hazard(self) -> NDArray[np.float64]:
+        """Probability of a spike, shape (n,)."""
+        return self.spikes.sum(axis=1)
 
 
 def check(neuron: IntegerLIF, source: IntegerInput) -> None:
-    """Refuse a neuron that its spikes do not renew, and an input that it cannot take."""
-    if neuron.reset != "value":
-        raise ValueError('the chain needs reset = "value": after "subtract" spikes do not renew it')
+    """Refuse an input that the neuron cannot take."""
     bound = 1 << (neuron.input_width - 1)
     for value in (int(source.values[0]), int(source.values[-1])):
         if not -bound <= value < bound:
@@ -58,36 +64,26 @@ def check(neuron: IntegerLIF, source: IntegerInput) -> None:
             )
 
 
-def leak_targets(
-    neuron: IntegerLIF, v: NDArray[np.int64]
-) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Where the leak can take each v, ascending in v, and with what probability."""
-    one = 1 << neuron.leak_bits
-    numerator = v * neuron.leak_multiplier if neuron.leak == "multiply" else v
-    if neuron.rounding == "nearest":
-        numerator = numerator + one // 2
-    quotient, remainder = np.divmod(numerator, one)
-    sign, origin = (1, 0) if neuron.leak == "multiply" else (-1, v)
-    down = origin + sign * quotient
-    if neuron.rounding != "stochastic":
-        return [(down, np.ones(v.size))]
-    up = remainder / one  # of the `one` values of d, `remainder` carry into the quotient
-    return [(down, 1 - up), (down + sign, up)]
+def interval(neuron: IntegerLIF, source: IntegerInput, leak: Leak | None = None) -> tuple[int, int]:
+    """Bounds of the states that the reset leads to.
 
-
-def interval(neuron: IntegerLIF, source: IntegerInput) -> tuple[int, int]:
-    """Bounds of the reachable states: the leak is monotonous, so that bounds step to bounds."""
-    first, last = _bounds(
-        neuron.v_reset,
-        int(source.values[0]),
-        int(source.values[-1]),
-        neuron.leak == "shift",
-        neuron.leak_bits,
-        neuron.leak_multiplier,
-        *smallest_and_largest_d(neuron),
-        neuron.v_min,
-        neuron.threshold - 1,
-    )
+    The neuron's own leak is monotonous, so that bounds step to bounds; of any other map they are
+    the ends of the state's range.
+    """
+    subtract = neuron.reset == "subtract"
+    if leak is None:
+        first, last = _bounds(
+            neuron.v_reset,
+            int(source.values[0]),
+            int(source.values[-1]),
+            (neuron.leak == "shift", neuron.leak_bits, neuron.leak_multiplier),
+            smallest_and_largest_d(neuron),
+            (neuron.v_min, neuron.v_max, neuron.threshold),
+            subtract,
+        )
+    else:
+        highest_after = neuron.v_max - neuron.threshold if subtract else neuron.v_reset
+        first, last = neuron.v_min, max(neuron.threshold - 1, highest_after)
     if last - first >= MOST_STATES:
         raise ValueError(
             f"the neuron reaches {last - first + 1} states, more than {MOST_STATES}:"
@@ -96,45 +92,86 @@ def interval(neuron: IntegerLIF, source: IntegerInput) -> tuple[int, int]:
     return first, last
 
 
-def smallest_and_largest_d(neuron: IntegerLIF) -> tuple[int, int]:
-    """Bounds of the rounding number d."""
-    one = 1 << neuron.leak_bits
-    return {"floor": (0, 0), "nearest": (one // 2, one // 2), "stochastic": (0, one - 1)}[
-        neuron.rounding
-    ]
+def transitions(neuron: IntegerLIF, source: IntegerInput, leak: Leak | None = None) -> Transitions:
+    """Find the states that the reset leads to, and the probabilities of the steps among them.
 
-
-def transitions(neuron: IntegerLIF, source: IntegerInput) -> Transitions:
-    """Find the states that the reset leads to, and the probabilities of the steps among them."""
-    first, last = interval(neuron, source)
+    Raises
+    ------
+    ValueError
+        A chain too large for memory, or one that chance takes into one of several sets of states
+        that it never leaves: then there is no one rate.
+    """
+    first, last = interval(neuron, source, leak)
     if (last - first + 1) * source.values.size > MOST_TRANSITIONS:
         raise ValueError(
             f"{last - first + 1} states and {source.values.size} input values make too large a"
-            f" matrix: take fewer bits, or follow the distribution with isi_pmf"
+            f" matrix, more than {MOST_TRANSITIONS} transitions: take fewer bits"
         )
-    targets = leak_targets(neuron, np.arange(first, last + 1, dtype=np.int64))
-    u = np.array([u - first for u, _ in targets])
-    p = np.array([p for _, p in targets])
-    begin, threshold = neuron.v_reset - first, neuron.threshold - first
-    reached = _reached(u, p, source.values, begin, threshold)
-    states = np.flatnonzero(reached)
-    index = np.cumsum(reached) - 1
+    branches = targets(neuron, np.arange(first, last + 1, dtype=np.int64), leak)
+    u = np.array([u - first for u, _ in branches])
+    p = np.array([p for _, p in branches])
+    reset = (neuron.reset == "subtract", neuron.v_reset - first)
+    limits = (neuron.threshold - first, neuron.v_max - first)
+    kept = _reached(u, p, source.values, *reset, *limits)
+    matrix = _matrix(u, p, source, kept, first, *reset, *limits)
+    if neuron.reset == "subtract":
+        recurrent = _recurrent(matrix)
+        if not recurrent.all():
+            kept[matrix.states[~recurrent] - first] = False
+            matrix = _matrix(u, p, source, kept, first, *reset, *limits)
+    return matrix
+
+
+def _matrix(
+    u: NDArray[np.int64],
+    p: NDArray[np.float64],
+    source: IntegerInput,
+    kept: NDArray[np.bool_],
+    first: int,
+    subtract: bool,
+    v_reset: int,
+    threshold: int,
+    v_max: int,
+) -> Transitions:
+    """The chain among the kept states; all from `first` up but what is returned."""
+    states = np.flatnonzero(kept)
+    index = np.cumsum(kept) - 1
     u, p = u[:, states], p[:, states]
-    lower, upper = _bandwidth(u, p, source.values, index, threshold)
-    if states.size * (lower + upper + 1) > MOST_ELEMENTS:
+    limits = (threshold, v_max)
+    lower, upper, overshoot = _reach(u, p, source.values, index, *limits)
+    columns = overshoot + 1 if subtract else 1
+    elements = states.size * (lower + upper + 1 + columns)
+    if elements > MOST_ELEMENTS:
         raise ValueError(
-            f"{states.size} states with steps of -{lower} .. {upper} make too large a matrix:"
-            f" take fewer bits, or follow the distribution with isi_pmf"
+            f"{states.size} states with steps of -{lower} .. {upper} make too large a matrix,"
+            f" {elements * 8 / 2**30:.2g} GiB for a limit of {MOST_ELEMENTS * 8 / 2**30:.2g} GiB:"
+            f" take fewer bits, or with reset to a value follow the distribution by isi_pmf"
         )
-    band, hazard = _fill(
-        u, p, source.values, source.probabilities, index, threshold, lower, lower + upper + 1
-    )
-    return Transitions(states + first, int(index[begin]), band, lower, hazard)
+    shape = (lower, lower + upper + 1, columns)
+    band, spikes = _fill(u, p, source.values, source.probabilities, index, *limits, *shape)
+    if not subtract:
+        return Transitions(states + first, band, lower, spikes, index[[v_reset]])
+    used = np.flatnonzero(spikes.any(axis=0))
+    # what a sum has beyond the threshold counts from 0, the states here from `first`
+    return Transitions(states + first, band, lower, spikes[:, used], index[used - first])
 
 
-@njit(cache=True)
-def leak_one(v: int, shift: bool, bits: int, multiplier: int, d: int) -> int:
-    return v - ((v + d) >> bits) if shift else (v * multiplier + d) >> bits
+def _recurrent(matrix: Transitions) -> NDArray[np.bool_]:
+    """The states that the neuron comes back to; all others it leaves for good."""
+    row, offset = np.nonzero(matrix.band)
+    spiking, k = np.nonzero(matrix.spikes)
+    a = np.concatenate((row, spiking))
+    b = np.concatenate((row + offset - matrix.lower, matrix.after[k]))
+    n = matrix.states.size
+    graph = csr_array((np.ones(a.size, np.bool_), (a, b)), shape=(n, n))
+    count, label = connected_components(graph, connection="strong")
+    closed = np.setdiff1d(np.arange(count), label[a[label[a] != label[b]]])
+    if closed.size > 1:
+        raise ValueError(
+            f"chance takes the neuron into one of {closed.size} sets of states that it never"
+            f" leaves, so that it has no one rate"
+        )
+    return np.asarray(label == closed[0])
 
 
 @njit(cache=True)
@@ -142,15 +179,14 @@ def _bounds(
     v_reset: int,
     smallest: int,
     largest: int,
-    shift: bool,
-    bits: int,
-    multiplier: int,
-    d_smallest: int,
-    d_largest: int,
-    v_min: int,
-    v_max: int,
+    leak: tuple[bool, int, int],
+    d: tuple[int, int],
+    limits: tuple[int, int, int],
+    subtract: bool,
 ) -> tuple[int, int]:
-    d_down, d_up = (d_largest, d_smallest) if shift else (d_smallest, d_largest)
+    shift, bits, multiplier = leak
+    v_min, v_max, threshold = limits
+    d_down, d_up = (d[1], d[0]) if shift else d
     first = v_reset
     while True:
         v = max(leak_one(first, shift, bits, multiplier, d_down) + smallest, v_min)
@@ -159,7 +195,10 @@ def _bounds(
         first = v
     last = v_reset
     while True:
-        v = min(leak_one(last, shift, bits, multiplier, d_up) + largest, v_max)
+        s = min(leak_one(last, shift, bits, multiplier, d_up) + largest, v_max)
+        v = min(s, threshold - 1)
+        if subtract:
+            v = max(v, s - threshold)
         if v <= last:
             break
         last = v
@@ -171,14 +210,17 @@ def _reached(
     u: NDArray[np.int64],
     p: NDArray[np.float64],
     values: NDArray[np.int64],
-    begin: int,
+    subtract: bool,
+    v_reset: int,
     threshold: int,
+    v_max: int,
 ) -> NDArray[np.bool_]:
-    """All states (from 0 up) that `begin` leads to."""
+    """All states (from 0 up) that the reset leads to."""
+    zero = v_reset  # with reset by subtraction, the state that stands for 0
     reached = np.zeros(u.shape[1], np.bool_)
-    reached[begin] = True
+    reached[v_reset] = True
     waiting = np.empty(u.shape[1], np.int64)
-    waiting[0] = begin
+    waiting[0] = v_reset
     size = 1
     while size > 0:
         size -= 1
@@ -187,9 +229,11 @@ def _reached(
             if p[branch, v] == 0.0:
                 continue
             for value in values:
-                w = max(u[branch, v] + value, 0)
+                w = min(max(u[branch, v] + value, 0), v_max)
                 if w >= threshold:
-                    break
+                    if not subtract:
+                        break
+                    w += zero - threshold
                 if not reached[w]:
                     reached[w] = True
                     waiting[size] = w
@@ -198,25 +242,27 @@ def _reached(
 
 
 @njit(cache=True)
-def _bandwidth(
+def _reach(
     u: NDArray[np.int64],
     p: NDArray[np.float64],
     values: NDArray[np.int64],
     index: NDArray[np.int64],
     threshold: int,
-) -> tuple[int, int]:
-    """How many places down and up a step leads; `index` numbers the reached states."""
-    lower, upper = 0, 0
+    v_max: int,
+) -> tuple[int, int, int]:
+    """How many places down and up a step leads (`index` numbers the states), how far a spike."""
+    lower, upper, overshoot = 0, 0, 0
     for i in range(u.shape[1]):
         for branch in range(u.shape[0]):
             if p[branch, i] == 0.0:
                 continue
             for value in values:
-                w = max(u[branch, i] + value, 0)
+                w = min(max(u[branch, i] + value, 0), v_max)
                 if w >= threshold:
-                    break
-                lower, upper = max(lower, i - index[w]), max(upper, index[w] - i)
-    return lower, upper
+                    overshoot = max(overshoot, w - threshold)
+                else:
+                    lower, upper = max(lower, i - index[w]), max(upper, index[w] - i)
+    return lower, upper, overshoot
 
 
 @njit(cache=True)
@@ -227,20 +273,23 @@ def _fill(
     probabilities: NDArray[np.float64],
     index: NDArray[np.int64],
     threshold: int,
+    v_max: int,
     lower: int,
     width: int,
+    columns: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The banded matrix of Q, and the hazard."""
+    """The banded matrix of Q, and the spikes by how far they lead beyond the threshold."""
     n = u.shape[1]
-    band, hazard = np.zeros((n, width)), np.zeros(n)
+    band, spikes = np.zeros((n, width)), np.zeros((n, columns))
     for i in range(n):
         for branch in range(u.shape[0]):
             if p[branch, i] == 0.0:
                 continue
             for k in range(values.size):
-                w = max(u[branch, i] + values[k], 0)
+                w = min(max(u[branch, i] + values[k], 0), v_max)
+                q = p[branch, i] * probabilities[k]
                 if w >= threshold:
-                    hazard[i] += p[branch, i] * probabilities[k]
+                    spikes[i, min(w - threshold, columns - 1)] += q
                 else:
-                    band[i, index[w] - i + lower] += p[branch, i] * probabilities[k]
-    return band, hazard
+                    band[i, index[w] - i + lower] += q
+    return band, spikes

@@ -46,7 +46,7 @@ def test_the_order_of_elimination_does_not_matter(mu, sigma):
     assert n == 3648 and width > 300
     mirrored = np.ascontiguousarray(matrix.band[::-1, ::-1])
     factors = eliminate(mirrored, width - 1 - matrix.lower, matrix.hazard[::-1].copy())
-    t = factors.solve(np.ones(n))[n - 1 - matrix.start]
+    t = factors.solve(np.ones(n))[n - 1 - matrix.after[0]]
     rounding = n * np.finfo(float).eps
     chain = markov.solve(neuron, src)
     assert chain.mean_isi == pytest.approx(t + neuron.refractory, rel=rounding, abs=0)

@@ -6,7 +6,7 @@ import pytest
 from rheobase.models.integer.input import IntegerInput
 from rheobase.models.integer.laws import dead_zone, decay, rounding_bias
 from rheobase.models.integer.lif import IntegerLIF
-from rheobase.models.integer.transitions import leak_targets
+from rheobase.models.integer.leak import targets
 
 
 @pytest.mark.parametrize("leak", ["multiply", "shift"])
@@ -17,7 +17,7 @@ def test_dead_zone_is_where_the_leak_does_nothing(leak, rounding):
     v = np.arange(-500, 501)
     still = neuron.run(np.zeros((1, v.size), int), v0=v).v == v
     if rounding == "stochastic":
-        still = sum(p * (u == v) for u, p in leak_targets(neuron, v)) == 1
+        still = sum(p * (u == v) for u, p in targets(neuron, v)) == 1
     low, high = dead_zone(neuron, 1.0)
     inside = (v > low) & (v < high)
     assert still[inside].all()
@@ -55,7 +55,7 @@ def free_mean(neuron, src):
     kernel[src.values + kernel.size // 2] = src.probabilities
     for _ in range(350):  # 22 time constants
         after = np.zeros(states.size)
-        for u, pu in leak_targets(neuron, states):
+        for u, pu in targets(neuron, states):
             after += np.bincount(u + 1000, p * pu, states.size)
         p = np.convolve(after, kernel, "same")
     return float(p @ states)

@@ -335,8 +335,6 @@ def test_few_states_of_a_wide_neuron():
 
 def test_what_the_chain_refuses():
     neuron, src = brunel(), source({-1: 0.5, 2: 0.5})
-    with pytest.raises(ValueError, match='needs reset = "value"'):
-        markov.solve(replace(neuron, reset="subtract", v_reset=0), src)
     with pytest.raises(ValueError, match=r"-2 \.\. 1 \(input_width 2\), not 2"):
         markov.solve(replace(neuron, input_width=2), src)
     with pytest.raises(ValueError, match="n_max must be >= 0, not -1"):
