@@ -2,22 +2,18 @@
 
 Each neuron obeys ``tau_m dV/dt = -(V - v_rest) + mu(t) + sigma(t) sqrt(tau_m) xi(t)`` (an EIF with
 its spike current, or any other drift and diffusion), with independent noise. What leaves at the
-threshold is the rate; it comes back at v_reset after t_ref (Brunel & Hakim 1999, eqs 3.1-3.5).
+threshold is the rate; it comes back at v_reset after t_ref (Brunel & Hakim 1999, section 3).
 
 In space, the cells of `scharfetter_gummel`: of second order, conserving probability. In time, the
 L-stable diagonally implicit Runge-Kutta method of second order with two stages (Alexander 1977).
-It looks at one step only, so that a jump of the input between two steps costs no order there. The
-outflow of each step is kept until t_ref has passed, then flows in at a constant rate over as long
-as it took to flow out; t_ref need not be a multiple of the step.
-
-A jump of the input makes the rate change as the square root of time. With a tolerance, steps are
-therefore cut into substeps that begin small, and grids and substeps are halved together until the
-extrapolated rate no longer changes.
+It looks at one step only, so that a jump of the input between two steps costs no order. Both solve
+``(1 - gh A) x = b`` for the same tridiagonal generator A of the chain of cells. The outflow of a
+step flows in again t_ref later, at a constant rate; t_ref need not be a multiple of the step.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import isfinite, sqrt
+from math import ceil, isfinite, sqrt
 
 import numpy as np
 from numba import njit
@@ -28,8 +24,11 @@ from . import scharfetter_gummel as sg
 _REACH = 7.0  # standard deviations below reset and mean: 1e-12 of the probability lies beyond
 _LARGEST_X = 1.0
 _LARGEST_N = 100_000
-_LEVELS = 8
-_GAMMA = 1 - 1 / sqrt(2)  # the implicit share of each stage, that makes the method L-stable
+_COARSEST_N = 125
+_FEWEST = 50
+_COARSEST_STEP = 0.01  # of tau_m
+_LARGEST_WORK = 2e10  # cells times steps: some minutes
+_GAMMA = 1 - 1 / sqrt(2)  # the share of each stage that is implicit, for L-stability
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -76,84 +75,61 @@ def _evolve(
     reset: int,
     push: NDArray,
     noise: NDArray,
-    dt: float,
-    parts: NDArray,
+    step: float,
     t_ref: float,
     mass: NDArray,
     before: float,
 ) -> tuple[NDArray, NDArray]:
-    """Outflow of each step and the refractory probability after it; `mass` becomes the final one.
+    """Outflow in each step, and the refractory probability after it.
 
-    `parts` are the edges of substeps in units of dt; `before` is the constant rate before time 0.
+    `mass`, (n,), is that of the cells at first and in the end; `before` the rate before time 0.
     """
-    n, steps, substeps = drift.size, push.size, parts.size - 1
+    n, steps = drift.size, push.size
     up, down = np.empty(n), np.empty(n + 1)
     inverse, on, off = np.empty(n), np.empty(n + 1), np.empty(n)
-    right, first, second, pulse = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    out, refractory = np.zeros(steps), np.empty(steps)
-    # outflow k left between edge[k] and edge[k + 1]; the first is that of the past t_ref
-    edge, flow = np.empty(steps * substeps + 2), np.empty(steps * substeps + 1)
-    edge[0], edge[1], flow[0] = -t_ref, 0.0, before * t_ref
-    oldest, gone = 0, 0.0  # the oldest outflow not yet back, and which part of it is
-    waiting = flow[0]
-    last = 0  # the current substep is the one after
+    right, first, second, pulse = np.empty(n), np.empty(n), np.empty(n), np.zeros(n)
+    gh = _GAMMA * step
+    # t_ref = (whole + part) step: what flowed out that long ago left in two earlier steps
+    whole = int(min(t_ref / step + 1e-9, steps))
+    part = max(0.0, t_ref / step - whole)
+    flow = np.full(whole + 1 + steps, before * step)  # the last is the current step's
+    refractory = np.empty(steps)
+    waiting = before * t_ref
     for k in range(steps):
         changed = k == 0 or push[k] != push[k - 1] or noise[k] != noise[k - 1]
         if changed:
             sg.rates(drift, diffusion, diffusion_at_points, h, push[k], noise[k], up, down)
-        for s in range(substeps):
-            start, stop = edge[last + 1], dt * (k + parts[s + 1])
-            step = stop - start
-            gh = _GAMMA * dt * (parts[s + 1] - parts[s])
-            own = (stop - t_ref - start) / step  # of this step's outflow, what comes back in it
-            if own < 1e-9:
-                own = 0.0
-            if changed or substeps > 1:
-                _factorise(up, down, gh, inverse, on, off)
-                pulse[:] = 0.0
-                if own > 0:
-                    right[:] = 0.0
-                    right[reset] = 1.0
-                    _solve(inverse, on, off, right, pulse)
-
-            # the outflow of earlier steps that comes back in this one
-            until = min(stop - t_ref, start)
-            back = 0.0
-            while edge[oldest + 1] <= until and oldest <= last:
-                back += flow[oldest] * (1.0 - gone)
-                oldest += 1
-                gone = 0.0
-            if oldest <= last:
-                part = (until - edge[oldest]) / (edge[oldest + 1] - edge[oldest])
-                if part > gone:
-                    back += flow[oldest] * (part - gone)
-                    gone = part
-            again = own * gh * up[n - 1]
+            _factorise(up, down, gh, inverse, on, off)
+            if whole == 0:
+                right[:] = 0.0
+                right[reset] = 1.0
+                _solve(inverse, on, off, right, pulse)
+        back = part * flow[k]
+        again = 0.0  # of the outflow within a stage, what also comes back within it
+        if whole > 0:
+            back += (1.0 - part) * flow[k + 1]
+        else:
+            again = (1.0 - part) * gh * up[n - 1]
             again /= 1.0 - again * pulse[n - 1]
 
-            right[:] = mass
-            right[reset] += _GAMMA * back
-            _solve(inverse, on, off, right, first)
-            more = again * first[n - 1]
-            for i in range(n):
-                first[i] += more * pulse[i]
-                right[i] = mass[i] + (1.0 / _GAMMA - 1.0) * (first[i] - mass[i])
-            right[reset] += _GAMMA * back
-            _solve(inverse, on, off, right, second)
-            more = again * second[n - 1]
-            for i in range(n):
-                mass[i] = second[i] + more * pulse[i]
+        right[:] = mass
+        right[reset] += _GAMMA * back
+        _solve(inverse, on, off, right, first)
+        if whole == 0:
+            first += again * first[n - 1] * pulse
+        for i in range(n):
+            right[i] = mass[i] + (1.0 / _GAMMA - 1.0) * (first[i] - mass[i])
+        right[reset] += _GAMMA * back
+        _solve(inverse, on, off, right, second)
+        if whole == 0:
+            second += again * second[n - 1] * pulse
+        mass[:] = second
 
-            left = gh * up[n - 1] * ((1.0 / _GAMMA - 1.0) * first[n - 1] + mass[n - 1])
-            last += 1
-            flow[last] = left
-            edge[last + 1] = stop
-            if own > 0:
-                gone = own
-            waiting += left * (1.0 - own) - back
-            out[k] += left
+        out = gh * up[n - 1] * ((1.0 / _GAMMA - 1.0) * first[n - 1] + second[n - 1])
+        flow[k + whole + 1] = out
+        waiting += out - back - ((1.0 - part) * out if whole == 0 else 0.0)
         refractory[k] = waiting
-    return out, refractory
+    return flow[whole + 1 :], refractory
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +143,7 @@ class Evolution:
     rate : ndarray, shape (steps,)
         Mean rate in each step in Hz.
     error : ndarray, shape (steps,), or None
-        With a tolerance, how much `rate` changed with the last refinement, in Hz.
+        With a tolerance: by how much the last refinement changed `rate`, in Hz.
     refractory : ndarray, shape (steps,)
         Probability of being refractory at the end of each step.
     v : ndarray, shape (n + 1,)
@@ -194,14 +170,14 @@ def _first_masses(grid: sg.Grid, membrane: sg.Membrane, start: Start) -> tuple[N
     if isinstance(start, tuple):
         push, noise = start[0] / membrane.tau_m, start[1] ** 2 / (2 * membrane.tau_m)
         density, flux = sg.stationary(grid, push, noise)
-        total = np.trapezoid(density, grid.v) + flux * membrane.t_ref
+        total = float(np.trapezoid(density, grid.v)) + flux * membrane.t_ref
         density, before = density / total, flux / total
     else:
         before = 0.0
         if callable(start):
             density = sg.sample("start", start, grid.v)
             density[-1] = 0.0
-            total = np.trapezoid(density, grid.v)
+            total = float(np.trapezoid(density, grid.v))
             if density.min() < 0 or abs(total - 1) > 0.01:
                 raise ValueError(
                     f"start must be >= 0 and integrate to 1 over {grid.v[0]:g} .. {grid.v[-1]:g} V,"
@@ -216,13 +192,21 @@ def _first_masses(grid: sg.Grid, membrane: sg.Membrane, start: Start) -> tuple[N
     return mass, before
 
 
-def _steps(name: str, values: ArrayLike, steps: int) -> NDArray[np.float64]:
+def _per_step(name: str, values: ArrayLike, steps: int) -> NDArray[np.float64]:
     array = np.asarray(values, float)
     if array.shape not in ((), (steps,)):
         raise ValueError(f"{name} must be a number or have shape ({steps},), not {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite")
     return np.array(np.broadcast_to(array, (steps,)))
+
+
+def _check_start(start: Start) -> None:
+    if isinstance(start, tuple):
+        if len(start) != 2 or not all(isfinite(value) for value in start):
+            raise ValueError(f"start must be a finite (mu, sigma) in V, not {start!r}")
+    elif start != "reset" and not callable(start):
+        raise ValueError(f'start must be (mu, sigma), "reset" or a density, not {start!r}')
 
 
 def evolve(
@@ -233,7 +217,7 @@ def evolve(
     dt: float,
     *,
     start: Start | None = None,
-    n: int = 500,
+    n: int | None = None,
     tolerance: float | None = None,
     drift: sg.OfVoltage | None = None,
     diffusion: sg.OfVoltage | None = None,
@@ -255,13 +239,13 @@ def evolve(
         At time 0: the stationary state of this mu and sigma, by default those of the first step;
         all membranes released from v_reset; or a density in 1/V as a function of an array of V,
         whose integral is 1, with no neuron refractory.
-    n : int
-        About how many grid intervals (with `tolerance`: of the coarsest grid), enough for
-        ``|A| h / D <= 1`` between reset and threshold (in an EIF: v_th).
+    n : int, optional
+        About how many grid intervals, such that ``|A| h / D <= 1`` between reset and threshold (in
+        an EIF: v_th); by default 500. With a tolerance: of the first grid; by default 125.
     tolerance : float, optional
-        Refine until refining further changes the rate of any step by less than this fraction of
-        it (where it is below 1/1000 of the largest, of that). Otherwise one grid and one substep
-        a step.
+        Halve intervals and steps together until that changes the rate, extrapolated from the last
+        two, by less than this fraction of it in any step (where the rate is below 1/1000 of the
+        largest, of that). By default one solution, without a substep.
 
     Returns
     -------
@@ -271,55 +255,68 @@ def evolve(
     ------
     ValueError
         An argument is out of range, the grid too coarse for the noise, or the tolerance not met.
+
+    Notes
+    -----
+    Density and refractory probability are those of the finest grid, and add up to 1 within 1e-11.
+    Where the true rate vanishes, in the first moments after "reset", that of one grid may be
+    negative by a small fraction of its peak.
     """
     if not (0 < dt < np.inf and 0 < t_stop < np.inf):
         raise ValueError(f"dt and t_stop must be finite and > 0 s, not {dt!r} and {t_stop!r}")
     steps = round(t_stop / dt)
     if steps < 1 or abs(steps * dt / t_stop - 1) > 1e-6:
         raise ValueError(f"t_stop must be a multiple of dt = {dt!r} s, not {t_stop!r}")
-    mus, sigmas = _steps("mu", mu, steps), _steps("sigma", sigma, steps)
+    if tolerance is not None and not 0 < tolerance < 1:
+        raise ValueError(f"tolerance must be > 0 and < 1, not {tolerance!r}")
+    mus, sigmas = _per_step("mu", mu, steps), _per_step("sigma", sigma, steps)
     if start is None:
         start = (float(mus[0]), float(sigmas[0]))
-    states = [start] if isinstance(start, tuple) else []
-    all_mu = np.append(mus, [state[0] for state in states])
-    all_sigma = np.append(sigmas, [state[1] for state in states])
-    least = float(all_sigma.min())
+    _check_start(start)
+    state = start if isinstance(start, tuple) else (float(mus[0]), float(sigmas[0]))
+    limits = float(min(mus.min(), state[0])), float(max(mus.max(), state[0]))
+    least, most = float(min(sigmas.min(), state[1])), float(max(sigmas.max(), state[1]))
     if least < 0 or (least == 0 and diffusion is None):
         raise ValueError(f"sigma must be > 0 V (>= 0 V with diffusion), not {least!r}")
-    limits = float(all_mu.min()), float(all_mu.max())
-    membrane = sg.membrane(
-        neuron, limits[0], float(all_sigma.max()), _REACH, drift, diffusion, v_min
-    )
+    membrane = sg.membrane(neuron, limits[0], most, _REACH, drift, diffusion, v_min)
     needed = sg.intervals(membrane, membrane.v_reset, limits, least, _LARGEST_X)
-    if tolerance is None and not needed <= n <= _LARGEST_N:
-        raise ValueError(f"n must be {needed} .. {_LARGEST_N} for sigma = {least!r} V, not {n!r}")
+    if n is None:
+        n = 500 if tolerance is None else max(_COARSEST_N, needed)
+    if not max(needed, _FEWEST) <= n <= _LARGEST_N:
+        raise ValueError(
+            f"n must be {max(needed, _FEWEST)} .. {_LARGEST_N} for sigma = {least!r} V, not {n!r}"
+        )
 
-    def solve(below: int, above: int, parts: NDArray[np.float64]) -> Evolution:
+    def solve(below: int, above: int, substeps: int) -> Evolution:
         grid = sg.grid(membrane, below, above, least)
         mass, before = _first_masses(grid, membrane, start)
-        out, refractory = _evolve(
+        flow, refractory = _evolve(
             *(grid.drift, grid.diffusion, grid.diffusion_at_points, grid.h, grid.reset),
-            *(mus / neuron.tau_m, sigmas**2 / (2 * neuron.tau_m), dt, parts),
-            *(neuron.t_ref, mass, before),
+            np.repeat(mus / neuron.tau_m, substeps),
+            np.repeat(sigmas**2 / (2 * neuron.tau_m), substeps),
+            *(dt / substeps, neuron.t_ref, mass, before),
         )
+        rate = flow.reshape(steps, substeps).sum(1) / dt
         density = np.append(mass, 0.0) / grid.h
         density[0] *= 2
-        edges = dt * np.arange(steps + 1)
-        return Evolution(edges, out / dt, None, refractory, grid.v, density)
+        t = dt * np.arange(steps + 1.0)
+        return Evolution(t, rate, None, refractory[substeps - 1 :: substeps], grid.v, density)
 
     below, above = sg.split(membrane, n)
     if tolerance is None:
-        return solve(below, above, np.array([0.0, 1.0]))
-    coarser, extrapolated = None, None
-    for level in range(_LEVELS):
-        parts = (np.arange(2**level + 1) / 2**level) ** 2
-        found = solve(below * 2**level, above * 2**level, parts)
-        if coarser is not None:
-            rate = (4 * found.rate - coarser.rate) / 3
-            if extrapolated is not None:
-                error = np.abs(rate - extrapolated)
-                if np.all(error <= tolerance * np.maximum(rate, 1e-3 * rate.max())):
-                    return replace(found, rate=rate, error=error)
-            extrapolated = rate
-        coarser = found
-    raise ValueError(f"tolerance must be larger than {error.max() / rate.max():.1e}")
+        return solve(below, above, 1)
+    substeps = ceil(dt / (_COARSEST_STEP * neuron.tau_m))
+    coarser, extrapolated = solve(below, above, substeps), None
+    while 4 * (below + above) * steps * substeps <= _LARGEST_WORK:
+        below, above, substeps = 2 * below, 2 * above, 2 * substeps
+        finer = solve(below, above, substeps)
+        rate = (4 * finer.rate - coarser.rate) / 3
+        if extrapolated is not None:
+            error = np.abs(rate - extrapolated)
+            if (error <= tolerance * np.maximum(rate, 1e-3 * rate.max())).all():
+                return replace(finer, rate=rate, error=error)
+        coarser, extrapolated = finer, rate
+    raise ValueError(
+        f"tolerance must be larger, not {tolerance!r}: {below + above} intervals and {substeps}"
+        " substeps a step do not meet it"
+    )

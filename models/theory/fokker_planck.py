@@ -109,7 +109,7 @@ def stationary(
     for coarser in (4, 2, 1):
         grid = sg.grid(membrane, below // coarser, above // coarser, sigma)
         density, flux = sg.stationary(grid, mu / neuron.tau_m, sigma**2 / (2 * neuron.tau_m))
-        mass = np.trapezoid(density, grid.v)
+        mass = float(np.trapezoid(density, grid.v))
         found.append(flux / (mass + flux * neuron.t_ref))
     coarse, fine = ((4 * found[i + 1] - found[i]) / 3 for i in (0, 1))
     if not 0 < fine < np.inf:
