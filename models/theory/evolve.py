@@ -55,15 +55,27 @@ def _factorise(
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _solve(inverse: NDArray, on: NDArray, off: NDArray, right: NDArray, x: NDArray) -> None:
-    below = 0.0
+def _solve(
+    inverse: NDArray,
+    on: NDArray,
+    off: NDArray,
+    right: NDArray,
+    again: float,
+    pulse: NDArray,
+    x: NDArray,
+) -> None:
+    """``x = y + again x_top pulse`` with ``(1 - gh A) y = right``; `pulse` solves it for reset."""
+    below, above = 0.0, 0.0
     for i in range(x.size):
         below = right[i] + on[i] * below
         x[i] = below
-    above = 0.0
     for i in range(x.size - 1, -1, -1):
         above = x[i] * inverse[i] + off[i] * above
         x[i] = above
+    if again > 0.0:
+        returned = again * x[-1] / (1.0 - again * pulse[-1])
+        for i in range(x.size):
+            x[i] += returned * pulse[i]
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -87,7 +99,7 @@ def _evolve(
     n, steps = drift.size, push.size
     up, down = np.empty(n), np.empty(n + 1)
     inverse, on, off = np.empty(n), np.empty(n + 1), np.empty(n)
-    right, first, second, pulse = np.empty(n), np.empty(n), np.empty(n), np.zeros(n)
+    right, first, pulse = np.empty(n), np.empty(n), np.zeros(n)
     gh = _GAMMA * step
     # t_ref = (whole + part) step: what flowed out that long ago left in two earlier steps
     whole = int(min(t_ref / step + 1e-9, steps))
@@ -101,31 +113,25 @@ def _evolve(
             sg.rates(drift, diffusion, diffusion_at_points, h, push[k], noise[k], up, down)
             _factorise(up, down, gh, inverse, on, off)
             if whole == 0:
-                right[:] = 0.0
-                right[reset] = 1.0
-                _solve(inverse, on, off, right, pulse)
+                for i in range(n):
+                    right[i] = 1.0 if i == reset else 0.0
+                _solve(inverse, on, off, right, 0.0, pulse, pulse)
         back = part * flow[k]
         again = 0.0  # of the outflow within a stage, what also comes back within it
         if whole > 0:
             back += (1.0 - part) * flow[k + 1]
         else:
             again = (1.0 - part) * gh * up[n - 1]
-            again /= 1.0 - again * pulse[n - 1]
 
-        right[:] = mass
+        for i in range(n):
+            right[i] = mass[i]
         right[reset] += _GAMMA * back
-        _solve(inverse, on, off, right, first)
-        if whole == 0:
-            first += again * first[n - 1] * pulse
+        _solve(inverse, on, off, right, again, pulse, first)
         for i in range(n):
             right[i] = mass[i] + (1.0 / _GAMMA - 1.0) * (first[i] - mass[i])
         right[reset] += _GAMMA * back
-        _solve(inverse, on, off, right, second)
-        if whole == 0:
-            second += again * second[n - 1] * pulse
-        mass[:] = second
-
-        out = gh * up[n - 1] * ((1.0 / _GAMMA - 1.0) * first[n - 1] + second[n - 1])
+        _solve(inverse, on, off, right, again, pulse, mass)
+        out = gh * up[n - 1] * ((1.0 / _GAMMA - 1.0) * first[n - 1] + mass[n - 1])
         flow[k + whole + 1] = out
         waiting += out - back - ((1.0 - part) * out if whole == 0 else 0.0)
         refractory[k] = waiting
@@ -310,7 +316,7 @@ def evolve(
     while 4 * (below + above) * steps * substeps <= _LARGEST_WORK:
         below, above, substeps = 2 * below, 2 * above, 2 * substeps
         finer = solve(below, above, substeps)
-        rate = (4 * finer.rate - coarser.rate) / 3
+        rate = np.maximum((4 * finer.rate - coarser.rate) / 3, 0.0)
         if extrapolated is not None:
             error = np.abs(rate - extrapolated)
             if (error <= tolerance * np.maximum(rate, 1e-3 * rate.max())).all():
