@@ -201,7 +201,7 @@ def _within(name: str, value: ArrayLike, low: float, high: float, unit: str) -> 
     wrong = ~(np.isfinite(x) & (low <= x) & (x <= high))
     if wrong.any():
         raise ValueError(
-            f"{name} must be finite and within {low:g} .. {high:g} {unit}, not {x[wrong][0]!r}"
+            f"{name} must be finite and within {low:g} .. {high:g} {unit}, not {float(x[wrong][0])!r}"
         )
     return x
 
