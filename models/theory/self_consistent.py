@@ -144,7 +144,7 @@ class Equations:
                 i, *(x[:, i] for x in inputs), log_bounds[0, :, i], log_bounds[1, :, i]
             )
             plus, minus, b = np.maximum(self.a[i], 0.0), np.minimum(self.a[i], 0.0), self.b[i]
-            with np.errstate(invalid="ignore"):  # inf * 0
+            with np.errstate(over="ignore", invalid="ignore"):  # inf * 0
                 slopes[0, :, i] = mean[0] * plus + mean[1] * minus + variance[0] * b
                 slopes[1, :, i] = mean[1] * plus + mean[0] * minus + variance[1] * b
         return np.exp(log_bounds), slopes
