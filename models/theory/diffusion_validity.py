@@ -58,8 +58,10 @@ class DiffusionValidity:
 
     @property
     def siegert_error(self) -> float:
-        """Relative error of the Siegert rate; inf where jumps cannot reach threshold at all."""
-        return self.siegert_rate / self.exact_rate - 1 if self.exact_rate > 0 else inf
+        """Relative error of the Siegert rate; inf where only that one is not 0."""
+        if self.exact_rate == 0:
+            return inf if self.siegert_rate > 0 else 0.0
+        return self.siegert_rate / self.exact_rate - 1
 
     def __str__(self) -> str:
         conditions = [
@@ -69,7 +71,11 @@ class DiffusionValidity:
             ("skewness of the free membrane", self.skewness, "0"),
         ]
         rates = [
-            ("rate, white noise (Siegert)", self.siegert_rate, f"{self.siegert_error:+.2%}"),
+            (
+                "rate, white noise (Siegert)",
+                self.siegert_rate,
+                f"off by {100 * self.siegert_error:+.2f} %",
+            ),
             ("rate, jumps (exact)", self.exact_rate, ""),
         ]
         if self.colored_rate is not None:

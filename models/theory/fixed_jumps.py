@@ -106,13 +106,15 @@ def _operator(problem: _Problem, edges: NDArray, z: NDArray) -> csr_array:
     x = centre[panel] + half[panel] * np.tile(z, half.size)
     values = np.tile(chebvander(z, _ORDER - 1), (half.size, 1))
     slopes = np.tile(chebvander(z, _ORDER - 2) @ chebder(np.eye(_ORDER)), (half.size, 1))
+    # which side of a jump in T an edge belongs to, is decided a little inside its panel
+    within = centre[panel] + half[panel] * np.tile(np.clip(z, -0.99, 0.99), half.size)
     blocks = [(x / half[panel])[:, None] * slopes + problem.spikes.sum() * values]
     sources = [panel]
     for spikes, weight in zip(problem.spikes, problem.weights, strict=True):
         y = x + weight
         source = np.clip(np.searchsorted(edges, y, side="right") - 1, 0, half.size - 1)
         place = np.clip((y - centre[source]) / half[source], -1.0, 1.0)
-        stays = (centre + weight < problem.theta)[panel, None]
+        stays = (within + weight < problem.theta)[:, None]
         blocks.append(np.where(stays, -spikes * chebvander(place, _ORDER - 1), 0.0))
         sources.append(source)
     columns = np.concatenate(sources)[:, None] * _ORDER + np.arange(_ORDER)

@@ -198,11 +198,10 @@ def _within(name: str, value: ArrayLike, low: float, high: float, unit: str) -> 
     x = np.asarray(value, float)
     if x.size == 0:
         raise ValueError(f"{name} must not be empty")
-    wrong = ~(np.isfinite(x) & (low <= x) & (x <= high))
-    if wrong.any():
-        raise ValueError(
-            f"{name} must be finite and within {low:g} .. {high:g} {unit}, not {float(x[wrong][0])!r}"
-        )
+    wrong = x[~(np.isfinite(x) & (low <= x) & (x <= high))]
+    if wrong.size:
+        allowed = f"finite and within {low:g} .. {high:g} {unit}"
+        raise ValueError(f"{name} must be {allowed}, not {float(wrong[0])!r}")
     return x
 
 

@@ -258,7 +258,7 @@ def test_skewness_against_samples(case: tuple) -> None:
     expected = shot_noise.skewness(NEURON, rates, jumps, tau_s, exponential=exponential)
     mean, error = sampled(*case)
     assert abs(mean - expected) < Z * error
-    for wrong in (expected * 2**0.5, expected / 1.1):
+    for wrong in (expected * 2**0.5, expected / 2**0.5):
         assert abs(mean - wrong) > Z * error
 
 
