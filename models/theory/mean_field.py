@@ -20,17 +20,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import solve_ivp
 
 from ..neuron import LIF
 from . import siegert
 from .self_consistent import Equations
 
 _COLOURED_SHIFT = 1.0326265760861087  # |zeta(1/2)| / sqrt(2)
+_HUGE = 1e9  # Hz
 
 
 def _numbers(name: str, value: ArrayLike, shape: tuple[int, ...], least: float) -> NDArray:
     """`value` as finite floats >= `least`, broadcast to `shape`."""
-    array = np.asarray(value, float)
+    try:
+        array = np.asarray(value, float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers, not {value!r}") from None
     try:
         array = np.broadcast_to(array, shape)
     except ValueError:
@@ -81,7 +86,7 @@ class Network:
         Constant drive in V.
     external : Poisson, optional
     sizes : array_like, broadcast to (n,), optional
-        Neurons per population, > 0; needed only for `finite_size`.
+        Neurons per population, >= 1; needed only for `finite_size`.
     dt, tau_s : float, optional
         Time step in s of a simulation, or time constant in s of exponential synapses of the same
         charge: raise the threshold, or threshold and reset, as in `siegert.rate`.
@@ -110,7 +115,11 @@ class Network:
             if not isinstance(neuron, LIF):
                 raise TypeError(f"neurons must be LIF, not {neuron!r}")
         n = len(neurons)
-        external = self.external or Poisson(0.0, 0.0, 0.0)
+        external = Poisson(0.0, 0.0, 0.0) if self.external is None else self.external
+        if not isinstance(external, Poisson):
+            raise TypeError(f"external must be a Poisson or None, not {external!r}")
+        if self.dt is not None and self.tau_s is not None:
+            raise ValueError("dt and tau_s must not both be given: neither knows of the other")
         for name in ("dt", "tau_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
@@ -128,7 +137,7 @@ class Network:
             ),
         }
         if self.sizes is not None:
-            checked["sizes"] = _numbers("sizes", self.sizes, (n,), np.nextafter(0.0, 1.0))
+            checked["sizes"] = _numbers("sizes", self.sizes, (n,), 1.0)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -262,8 +271,8 @@ def fixed_points(network: Network, max_rate: float | None = None) -> tuple[Fixed
 def relax(network: Network, start: ArrayLike = 0.0) -> FixedPoint:
     """The fixed point that the rates reach from `start`; for networks of many populations.
 
-    Implicit steps of growing length along ``tau dr/dt = -r + Phi(r)``, the last of them Newton's
-    (pseudo-transient continuation: Kelley & Keyes 1998).
+    Follows ``dr/dt = -r + Phi(r)``; when Newton's method confirms that a fixed point is near, that is
+    it.
 
     Parameters
     ----------
@@ -279,20 +288,19 @@ def relax(network: Network, start: ArrayLike = 0.0) -> FixedPoint:
     Raises
     ------
     ValueError
-        The rates do not settle in 1000 steps, or where they settle is not stable.
+        The rates do not settle by t = 1000: they oscillate or grow beyond all bounds.
     """
     r = _numbers("start", start, (len(network.neurons),), 0.0)
-    one = np.eye(len(r))
-    length, last = 0.1, np.inf
-    for _ in range(1000):
-        residual = network.response(r) - r
-        size = float(np.linalg.norm(residual))
-        length *= min(last / size, 2.0) if size else 2.0
-        step = np.linalg.solve(one * (1 + 1 / length) - network.slopes(r), residual)
-        r, last = np.maximum(r + step, 0.0), size
-        if np.all(np.abs(step) <= 1e-12 * r) and length > 1e3:
-            point = _point(network, r)
+    equations = network.equations
+
+    def change(_: float, x: NDArray) -> NDArray:
+        return equations.response(np.clip(x, 0.0, _HUGE)[None])[0] - x
+
+    for duration in (10.0, 90.0, 900.0):
+        r = solve_ivp(change, (0.0, duration), r, method="LSODA", rtol=1e-6, atol=1e-9).y[:, -1]
+        rates = equations.newton(np.clip(r, 0.0, _HUGE))
+        if np.all(np.abs(rates - r) <= 1e-3 * rates + 1e-6):
+            point = _point(network, rates)
             if point.stable:
                 return point
-            break
-    raise ValueError(f"network does not settle in a stable fixed point: start = {start!r} Hz")
+    raise ValueError(f"network does not settle from start = {np.asarray(start).tolist()!r} Hz")

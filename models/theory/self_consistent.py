@@ -177,7 +177,9 @@ class Equations:
         psi_b = [np.exp(_log_psi(y + at_b) - scale) for y in (b_low, b_high)]
         psi_a = [np.exp(_log_psi(y + at_a) - scale) for y in (a_low, a_high)]
         with np.errstate(over="ignore", invalid="ignore"):
-            factor = neuron.tau_m * np.sqrt(np.pi) * np.exp(2 * np.array([log_low, log_high]) + scale)
+            factor = (
+                neuron.tau_m * np.sqrt(np.pi) * np.exp(2 * np.array([log_low, log_high]) + scale)
+            )
             mean = np.array([psi_b[0] - psi_a[1], psi_b[1] - psi_a[0]])
             mean[0] = np.maximum(mean[0], 0.0)
             mean *= factor / np.array([s_high, s_low])

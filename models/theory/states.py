@@ -64,7 +64,9 @@ def brunel_network(
     """
     for name, value, positive in (("g", g, False), ("eta", eta, False), ("weight", weight, True)):
         if not (0 <= value < np.inf) or (positive and value == 0):
-            raise ValueError(f"{name} must be finite and {'>' if positive else '>='} 0, not {value}")
+            raise ValueError(
+                f"{name} must be finite and {'>' if positive else '>='} 0, not {value}"
+            )
     neuron = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)
     threshold_rate = neuron.v_th / (weight * in_degree * neuron.tau_m)
     return Network(
