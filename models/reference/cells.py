@@ -111,7 +111,7 @@ class Cells:
         v0: ArrayLike = neuron.v_reset if population.v0 is None else population.v0
         self._state = State(
             v=np.array(np.broadcast_to(np.asarray(v0, float), (n,))),
-            counter=np.zeros(n, np.int64),
+            counter=np.zeros(n, np.int32),
             x=np.zeros((len(channels), n)),
             counts=counts,
             sums=sums,
@@ -120,10 +120,7 @@ class Cells:
             refractory=round(neuron.t_ref / dt),
             constants=constants,
             channels=np.array([c for _, c in channels.values()]),
-            counted=_weights(
-                (float(w.weight), channels[w.projection.synapse][0])  # type: ignore[arg-type]
-                for w in counted
-            ),
+            counted=_weights((float(w.weight), channels[w.projection.synapse][0]) for w in counted),
             poisson=_weights((p.weight, channels[p.synapse][0]) for p in poisson),
             below=below,
             guide=guide,

@@ -48,7 +48,7 @@ def target_type(targets: int) -> type[np.unsignedinteger]:
 def _fixed_in_degree(
     sources: int, targets: int, k: int, stream: np.random.Generator, at: NDArray, target: NDArray
 ) -> None:
-    """Advance ``at[s]`` for each synapse of source s; where there is room, write its target there."""
+    """Advance ``at[s]`` at each synapse of source s; where there is room, write its target."""
     for i in range(targets):
         for _ in range(k):
             s = int(stream.random() * sources)

@@ -56,8 +56,8 @@ def count(
         for g in range(first.shape[0]):
             for j in range(first[g, k], first[g, k + 1]):
                 s = ids[g, j]
-                for t in range(low[s], high[s]):
-                    row[target[t]] += 1
+                for t in target[low[s] : high[s]]:
+                    row[t] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -79,8 +79,10 @@ def add(
         for g in range(first.shape[0]):
             for j in range(first[g, k], first[g, k + 1]):
                 s = ids[g, j]
-                for t in range(low[s], high[s]):
-                    row = now + np.int64(delay[t])
+                after = delay[low[s] : high[s]]
+                to, by = target[low[s] : high[s]], weight[low[s] : high[s]]
+                for t in range(after.size):
+                    row = now + np.int64(after[t])
                     if row >= rows:
                         row -= rows
-                    sums[row, target[t]] += weight[t]
+                    sums[row, to[t]] += by[t]

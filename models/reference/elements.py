@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..neuron import EIF, LIF, QIF, ConductanceLIF
 from .connectivity import Bernoulli, FixedInDegree, Pairs
 from .synapse import Conductance, Delta, Exponential, Neuron, Synapse
+
+DELTA = Delta()
 
 Drawn = Callable[[np.random.Generator, int], ArrayLike]
 
@@ -24,7 +26,7 @@ def check_integer(name: str, value: object, least: int) -> None:
 def check_number(name: str, value: object, least: float = -np.inf) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    if not (isfinite(value) and value >= least):  # type: ignore[arg-type]
+    if not (isfinite(value) and value >= least):
         raise ValueError(f"{name} must be finite and >= {least:g}, not {value!r}")
 
 
@@ -120,13 +122,13 @@ class Projection:
     connect: FixedInDegree | Bernoulli | Pairs
     weight: float | ArrayLike | Drawn
     delay: float | ArrayLike | Drawn
-    synapse: Synapse = Delta()
+    synapse: Synapse = DELTA
 
     def __post_init__(self) -> None:
         check_instance("pre", self.pre, Population, SpikeTrains)
         check_instance("post", self.post, Population)
         check_instance("connect", self.connect, FixedInDegree, Bernoulli, Pairs)
-        _check_synapse(self.synapse, self.post.neuron)
+        check_synapse(self.synapse, self.post.neuron)
         for name, value in (("weight", self.weight), ("delay", self.delay)):
             if callable(value):
                 continue
@@ -139,9 +141,17 @@ class Projection:
                 raise ValueError(f"{name} must have one entry per pair, not shape {values.shape}")
             if not np.isfinite(values).all():
                 raise ValueError(f"{name} must be finite, not {value!r}")
+        if not callable(self.weight):
+            check_sign(self.synapse, self.weight)
 
 
-def _check_synapse(synapse: Synapse, neuron: Neuron) -> None:
+def check_sign(synapse: Synapse, weight: ArrayLike) -> None:
+    """A conductance has a weight >= 0."""
+    if isinstance(synapse, Conductance) and np.size(weight) and np.min(weight) < 0:
+        raise ValueError(f"weight of a Conductance must be >= 0, not {np.min(weight)!r}")
+
+
+def check_synapse(synapse: Synapse, neuron: Neuron) -> None:
     check_instance("synapse", synapse, Delta, Exponential, Conductance)
     if isinstance(synapse, Conductance) and not isinstance(neuron, ConductanceLIF):
         raise TypeError(f"{synapse!r} needs a ConductanceLIF, not {neuron!r}")
@@ -164,13 +174,14 @@ class Poisson:
     post: Population
     rate: float
     weight: float
-    synapse: Synapse = Delta()
+    synapse: Synapse = DELTA
 
     def __post_init__(self) -> None:
         check_instance("post", self.post, Population)
         check_number("rate", self.rate, 0.0)
         check_number("weight", self.weight)
-        _check_synapse(self.synapse, self.post.neuron)
+        check_synapse(self.synapse, self.post.neuron)
+        check_sign(self.synapse, self.weight)
 
 
 @dataclass(frozen=True, eq=False)

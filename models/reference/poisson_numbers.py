@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import poisson
 
 _GUIDE_BITS = 12
-LARGEST_MEAN = 1e6
+LARGEST_MEAN = 5e4
 
 
 def streams(neurons: int, seed: np.random.SeedSequence) -> NDArray[np.uint64]:
@@ -26,7 +26,7 @@ def streams(neurons: int, seed: np.random.SeedSequence) -> NDArray[np.uint64]:
     return state
 
 
-def tables(means: list[float]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+def tables(means: list[float]) -> tuple[NDArray[np.uint64], NDArray[np.uint16]]:
     """Distribution functions times 2**64, and guides, one row per mean.
 
     The upper end of a row is filled with 2**64 - 1, which no u exceeds.
@@ -34,7 +34,7 @@ def tables(means: list[float]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
     lengths = [int(mean + 12 * np.sqrt(mean) + 25) for mean in means]
     below = np.full((len(means), max(lengths, default=0) + 1), 2**64 - 1, np.uint64)
     lowest = np.arange(1 << _GUIDE_BITS, dtype=np.uint64) << np.uint64(64 - _GUIDE_BITS)
-    guide = np.empty((len(means), lowest.size), np.int32)
+    guide = np.empty((len(means), lowest.size), np.uint16)
     for row, (mean, length) in enumerate(zip(means, lengths, strict=True)):
         cdf = poisson.cdf(np.arange(length), mean)
         below[row, :length] = [min(int(p * 2**64), 2**64 - 1) for p in cdf]

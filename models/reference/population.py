@@ -51,7 +51,7 @@ class State(NamedTuple):
     """
 
     v: NDArray[np.float64]
-    counter: NDArray[np.int64]
+    counter: NDArray[np.int32]
     x: NDArray[np.float64]
     counts: NDArray[np.unsignedinteger]
     sums: NDArray[np.float64]
@@ -63,7 +63,7 @@ class State(NamedTuple):
     counted: NDArray[np.float64]
     poisson: NDArray[np.float64]
     below: NDArray[np.uint64]
-    guide: NDArray[np.int32]
+    guide: NDArray[np.uint16]
     rest: NDArray[np.float64]
     recorded: NDArray[np.int64]
 

@@ -5,13 +5,13 @@
     Conductance   tau_s dg/dt = -g,  g jumps by the weight (in units of the leak conductance)
 
 The weight of an exponential current is the charge that it brings, so that ``tau_s -> 0`` gives the
-delta synapse of the same weight and the mean drive is the same (Fourcaud & Brunel 2002, eq. 2.2).
+delta synapse of the same weight and the mean drive is the same (Fourcaud & Brunel 2002).
 Conductances belong to a ConductanceLIF, which knows the reversal potentials.
 
 In a step of length dt, a current I or a conductance g that decays by ``exp(-dt / tau_s)`` acts
 
-* on a LIF exactly: V gains ``I integral exp(-(dt - s) / tau_m) exp(-s / tau_s) ds / tau_m`` (Rotter &
-  Diesmann 1999);
+* on a LIF exactly (Rotter & Diesmann 1999): V gains I times the integral over s from 0 to dt of
+  ``exp(-(dt - s) / tau_m) exp(-s / tau_s) / tau_m``;
 * on every other neuron by its mean over the step, which is right to second order in dt.
 """
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import delivery
 from .connectivity import Pairs, Targets, target_type
 from .delivery import Spikes
-from .elements import Drawn, Projection
+from .elements import Drawn, Projection, check_sign
 
 _CHUNK = 1 << 20
 _LONGEST_DELAY = (1 << 16) - 1  # individual delays are kept in 16 bits
@@ -106,7 +106,9 @@ class Wiring:
         if isinstance(self.delay, int):
             delivery.count(ring, spikes, begin, self.delay, target, low, high)
         else:
-            delivery.add(ring, spikes, begin, self.delay, self.weight, target, low, high)
+            delivery.add(
+                ring, spikes, begin, self.delay, np.asarray(self.weight), target, low, high
+            )
 
     def largest_in_degree(self) -> int:
         """Most synapses that one target has."""
@@ -126,7 +128,7 @@ def _values(
     kind: type,
 ) -> NDArray:
     """One value per synapse, converted, in the order of the synapses."""
-    values = np.empty(targets.target.size, kind)
+    values: NDArray = np.empty(targets.target.size, kind)
     for at in range(0, values.size, _CHUNK):
         part = slice(at, min(at + _CHUNK, values.size))
         n = part.stop - part.start
@@ -172,9 +174,14 @@ def wire(
         delay = int(delays(np.asarray(projection.delay, float)))
         weight = float(projection.weight)  # type: ignore[arg-type]
         return Wiring(projection, targets, weight, delay, delay, delay, cut)
+
+    def weights(drawn: NDArray) -> NDArray:
+        check_sign(projection.synapse, drawn)
+        return drawn
+
     random = stream(seed, 2, number)
     each_delay = _values("delay", projection.delay, targets, random, individual_delays, np.uint16)
     random = stream(seed, 1, number)
-    each_weight = _values("weight", projection.weight, targets, random, np.asarray, np.float32)
+    each_weight = _values("weight", projection.weight, targets, random, weights, np.float32)
     shortest, longest = (each_delay.min(), each_delay.max()) if each_delay.size else (1, 1)
     return Wiring(projection, targets, each_weight, each_delay, int(shortest), int(longest), cut)
