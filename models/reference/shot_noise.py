@@ -106,5 +106,6 @@ def spikes(
         raise ValueError(f"t_stop must be finite and >= 0 s, not {t_stop!r}")
     m = neuron.v_rest + mu
     stream = np.random.Generator(np.random.PCG64(seed))
-    constants = (neuron.v_th - m, neuron.v_reset - m, neuron.tau_m, neuron.t_ref)
-    return _run(*map(float, constants), rates, jumps, exponential, float(t_stop), stream)
+    theta, reset = float(neuron.v_th - m), float(neuron.v_reset - m)
+    tau, t_ref = float(neuron.tau_m), float(neuron.t_ref)
+    return _run(theta, reset, tau, t_ref, rates, jumps, exponential, float(t_stop), stream)

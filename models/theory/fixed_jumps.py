@@ -21,7 +21,7 @@ to this bound are halved (Becker & Rannacher 2001 weigh residuals so for any lin
 
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from math import comb, log
+from math import comb, inf, log
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebder, chebvander
@@ -58,8 +58,8 @@ class _Problem:
     theta: float
     rho: float
     low: float
-    spikes: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    spikes: NDArray
+    weights: NDArray
 
 
 def _depth(spikes: NDArray, weights: NDArray) -> float:
@@ -162,6 +162,18 @@ def _mean_time(problem: _Problem, edges: NDArray) -> tuple[float, NDArray, NDArr
     return float(at_rho @ t), spent * residual, spent * rounding
 
 
+def _refine(problem: _Problem) -> tuple[float, float]:
+    """T(rho) / tau_m and its relative error, on panels halved where that helps."""
+    edges = _first_edges(problem)
+    while True:
+        time, share, rounding = _mean_time(problem, edges)
+        error = float(share.sum() / abs(time))
+        halve = share > np.maximum(rounding, _TOLERANCE * abs(time) / share.size)
+        if error < _TOLERANCE or not halve.any() or edges.size > _MOST_PANELS:
+            return time, error
+        edges = np.sort(np.append(edges, (edges[:-1] + edges[1:])[halve] / 2))
+
+
 def solve(neuron: LIF, rates: ArrayLike, weights: ArrayLike, mu: float = 0.0) -> FixedJumps:
     """Stationary rate under Poisson synapses on top of a constant drive.
 
@@ -197,8 +209,9 @@ def solve(neuron: LIF, rates: ArrayLike, weights: ArrayLike, mu: float = 0.0) ->
         raise ValueError(f"weights must be finite, not {w}")
     if not np.isfinite(mu):
         raise ValueError(f"mu must be finite, not {mu!r}")
-    w, kind = np.unique(w[r * w != 0], return_inverse=True)
-    spikes = np.bincount(kind, r[r * np.atleast_1d(weights) != 0]) * neuron.tau_m
+    heard = (r > 0) & (w != 0)
+    w, kind = np.unique(w[heard], return_inverse=True)
+    spikes = neuron.tau_m * np.bincount(kind, r[heard])
     same = _SAME * (neuron.v_th - neuron.v_reset)
     theta, rho = (v - neuron.v_rest - mu for v in (neuron.v_th, neuron.v_reset))
     theta, rho = (0.0 if abs(v) < same else v for v in (theta, rho))
@@ -208,17 +221,13 @@ def solve(neuron: LIF, rates: ArrayLike, weights: ArrayLike, mu: float = 0.0) ->
         return FixedJumps(1 / (neuron.t_ref + neuron.tau_m * log(rho / theta)), 1e-15)
     low = min(rho, 0.0, theta) - _depth(spikes, w)
     problem = _Problem(theta, rho, low, spikes, w)
-    edges = _first_edges(problem)
-    while True:
-        time, share, rounding = _mean_time(problem, edges)
-        error = share.sum() / abs(time)
-        halve = share > np.maximum(rounding, _TOLERANCE * abs(time) / share.size)
-        if error < _TOLERANCE or not halve.any() or edges.size > _MOST_PANELS:
-            break
-        edges = np.sort(np.append(edges, (edges[:-1] + edges[1:])[halve] / 2))
+    try:
+        time, error = _refine(problem)
+    except RuntimeError:  # from splu: singular to all digits
+        time, error = inf, inf
     if not (time > 0 and error <= _LARGEST_ERROR):
         raise ValueError(
             f"rates {r} Hz, weights {w} V: the error of the rate would be {error:.1g}; spikes are"
             " too rare, or the jumps too small, to be resolved"
         )
-    return FixedJumps(float(1 / (neuron.t_ref + neuron.tau_m * time)), float(error))
+    return FixedJumps(1 / (neuron.t_ref + neuron.tau_m * time), error)

@@ -74,7 +74,7 @@ def _log_integral(log_f: _Function, left: float, right: float) -> float:
     top = float(log_f(np.sinh(np.linspace(*window, _NODES))).max())
     if top > _SILENT:
         return top
-    return top + log(_refine(lambda w, weight: weight @ np.exp(log_f(w) - top), window))
+    return top + log(_refine(lambda w, weight: float(weight @ np.exp(log_f(w) - top)), window))
 
 
 def _jump_fraction(p: float, q: float, b: float, theta: float, span: float) -> float:
@@ -183,11 +183,11 @@ def rate(
         "jump_i": (jump_i, -inf, 0.0, "V"),
         "mu": (mu, -largest_mu, largest_mu, "V"),
     }
-    arrays = [_within(name, *limit) for name, limit in limits.items()]
+    given = [_within(name, *limit) for name, limit in limits.items()]
     try:
-        arrays = np.broadcast_arrays(*arrays)
+        arrays = np.broadcast_arrays(*given)
     except ValueError:
-        shapes = ", ".join(f"{n} {x.shape}" for n, x in zip(limits, arrays, strict=True))
+        shapes = ", ".join(f"{n} {x.shape}" for n, x in zip(limits, given, strict=True))
         raise ValueError(f"shapes must broadcast, not {shapes}") from None
     columns = (x.ravel().tolist() for x in arrays)
     rates = [_rate(neuron, *point) for point in zip(*columns, strict=True)]

@@ -186,6 +186,7 @@ def test_synapses_of_one_weight_are_one() -> None:
         (([1.0], [np.nan]), "weights must be finite"),
         (([1.0], [1e-3], np.inf), "mu must be finite"),
         (([1.0], [1e-3]), "too rare"),
+        (([1.0], [1e-6]), "too rare"),
     ],
 )
 def test_errors(given: tuple, message: str) -> None:
