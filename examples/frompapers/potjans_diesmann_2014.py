@@ -41,8 +41,8 @@ inputs = Poisson(8.0, K_EXT, jump)
 circuit = Network((neuron,) * 8, synapses / N[:, None], weights, external=inputs, tau_s=tau_s)
 rates = relax(circuit).rates
 
-# NNMT 1.3, tests/fixtures/integration/data/std_results.h5 (INM-6/nnmt@a5cc295), method "shift"; one of its
-# numbers of synapses is rounded another way, by 1 in 4.5e7:
+# NNMT 1.3, tests/fixtures/integration/data/std_results.h5 (INM-6/nnmt@a5cc295), method "shift";
+# one of its numbers of synapses is rounded another way, by 1 in 4.5e7:
 np.testing.assert_allclose(rates, NNMT, rtol=1e-6)
 # Section "Spontaneous activity": inhibitory rates exceed excitatory ones in every layer, L5E is the
 # most active excitatory population, L2/3E and L6E fire at about 1 Hz.
