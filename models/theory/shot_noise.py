@@ -151,7 +151,8 @@ def rate(
     ----------
     neuron : LIF
     rate_e, rate_i : array_like, broadcast
-        Total rates of the excitatory and the inhibitory spikes in Hz, 0 .. 1e12 / tau_m.
+        Total rates of the excitatory and the inhibitory spikes in Hz, 0 .. 1e12 / tau_m; excitation
+        below 1e-200 / tau_m counts as none.
     jump_e, jump_i : array_like, broadcast
         Mean jumps of the membrane in V, ``jump_e >= 0 >= jump_i``: inhibition is negative. `jump_e`
         is 0 or at least ``1e-6 (v_th - v_reset)``.
