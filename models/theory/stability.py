@@ -49,7 +49,13 @@ def loop_gain(network: Network, point: FixedPoint, frequency: ArrayLike) -> NDAr
         slopes.
     """
     f = np.asarray(frequency, float)
+    if f.size == 0 or not np.isfinite(f).all():
+        raise ValueError(f"frequency must be finite Hz, at least one, not {f.tolist()!r}")
     e = network.equations
+    if len(point.rates) != len(e.neurons):
+        raise ValueError(
+            f"point must have {len(e.neurons)} populations, as network has, not {len(point.rates)}"
+        )
     answers: dict[tuple, tuple[NDArray, NDArray]] = {}
     out = np.empty((*f.shape, len(e.neurons), len(e.neurons)), complex)
     for i, neuron in enumerate(e.neurons):
@@ -181,7 +187,7 @@ def onset(
     Returns
     -------
     value : float
-        Parameter at which the gain is 1, to 1e-8 of it.
+        Parameter at which the gain is 1, within 1e-7 of the larger of `low` and `high`.
     stability : Stability
         There; its frequency is that of the oscillation.
 
@@ -198,5 +204,6 @@ def onset(
     ends = [at(x).gain for x in (low, high)]
     if (ends[0] - 1) * (ends[1] - 1) > 0:
         raise ValueError(f"low and high must lie on both sides of the onset; gains are {ends!r}")
-    value = float(brentq(lambda x: at(x).gain - 1, low, high, rtol=1e-8))
+    close = 1e-7 * max(abs(low), abs(high))
+    value = float(brentq(lambda x: at(x).gain - 1, low, high, xtol=close))
     return value, at(value)
