@@ -102,7 +102,8 @@ def diffusion_validity(
         a spike over the capacitance.
     tau_s : float, optional
         Time constant of the synaptic currents in s, > 0. `exact_rate` is that of instantaneous
-        jumps all the same; `colored_rate` says what the filter does.
+        jumps all the same; `colored_rate` says what the filter does, and `siegert.rate` warns
+        where it has not been found reliable.
 
     Returns
     -------

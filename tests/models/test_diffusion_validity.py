@@ -73,13 +73,13 @@ def test_without_excitation() -> None:
 
 
 def test_text() -> None:
-    text = str(diffusion_validity(NEURON, [3250.0, 1750.0], [0.5e-3, -0.5e-3], 1e-3))
+    text = str(diffusion_validity(NEURON, [3250.0, 1750.0], [0.5e-3, -0.5e-3], 0.2e-3))
     assert text.splitlines()[:5] == [
         "diffusion approximation with mu = 15 mV, sigma = 5 mV",
         "  input spikes per tau_m          100         should be >> 1",
         "  largest jump / (v_th - v_rest)  0.025       should be << 1",
-        "  tau_s / tau_m                   0.05        should be << 1",
-        "  skewness of the free membrane   0.02699     should be 0",
+        "  tau_s / tau_m                   0.01        should be << 1",
+        "  skewness of the free membrane   0.02801     should be 0",
     ]
     assert "rate, white noise (Siegert)     9.4608 Hz   off by +4.04 %" in text
     assert "rate, jumps (exact)             9.0933 Hz" in text
