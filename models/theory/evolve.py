@@ -40,18 +40,18 @@ def _factorise(
     Reciprocal pivots, and what cell i + 1 gets from i and i from i + 1. A pivot is a ratio of
     two determinants; these are carried along, so that no division waits for the one before.
     """
-    stay, before, here = 1.0, 1.0, 1.0 + gh * up[0]
+    stay, here = 1.0, 1.0
     on[0] = 0.0
     for i in range(up.size):
+        before = here
+        here = stay + gh * up[i] * before
+        stay = here + gh * down[i + 1] * stay
         inverse[i] = before / here
+        if here > 1e150:
+            stay, here = stay * 1e-150, here * 1e-150
+    for i in range(up.size):
         on[i + 1] = gh * up[i] * inverse[i]
         off[i] = gh * down[i + 1] * inverse[i]
-        stay = here + gh * down[i + 1] * stay
-        before = here
-        if i + 1 < up.size:
-            here = stay + gh * up[i + 1] * here
-        if here > 1e150:
-            stay, before, here = stay * 1e-150, before * 1e-150, here * 1e-150
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -65,12 +65,14 @@ def _solve(
     x: NDArray,
 ) -> None:
     """``x = y + again x_top pulse`` with ``(1 - gh A) y = right``; `pulse` solves it for reset."""
+    n = x.size
     below, above = 0.0, 0.0
-    for i in range(x.size):
+    for i in range(n):
         below = right[i] + on[i] * below
-        x[i] = below
-    for i in range(x.size - 1, -1, -1):
-        above = x[i] * inverse[i] + off[i] * above
+        x[i] = below * inverse[i]
+    for j in range(n):
+        i = n - 1 - j
+        above = x[i] + off[i] * above
         x[i] = above
     if again > 0.0:
         returned = again * x[-1] / (1.0 - again * pulse[-1])
@@ -82,6 +84,7 @@ def _solve(
 def _evolve(
     drift: NDArray,
     diffusion: NDArray,
+    drift_at_points: NDArray,
     diffusion_at_points: NDArray,
     h: float,
     reset: int,
@@ -110,7 +113,17 @@ def _evolve(
     for k in range(steps):
         changed = k == 0 or push[k] != push[k - 1] or noise[k] != noise[k - 1]
         if changed:
-            sg.rates(drift, diffusion, diffusion_at_points, h, push[k], noise[k], up, down)
+            sg.rates(
+                drift,
+                diffusion,
+                drift_at_points,
+                diffusion_at_points,
+                h,
+                push[k],
+                noise[k],
+                up,
+                down,
+            )
             _factorise(up, down, gh, inverse, on, off)
             if whole == 0:
                 for i in range(n):
@@ -246,8 +259,9 @@ def evolve(
         all membranes released from v_reset; or a density in 1/V as a function of an array of V,
         whose integral is 1, with no neuron refractory.
     n : int, optional
-        About how many grid intervals, such that ``|A| h / D <= 1`` between reset and threshold (in
-        an EIF: v_th); by default 500. With a tolerance: of the first grid; by default 125.
+        About how many grid intervals; by default 500. At least as many as keep ``|A| h / D <= 1``
+        between reset and threshold (in an EIF: v_th, and h below delta_t / 8). With a tolerance:
+        of the first grid; by default twice as many as that, and at least 125.
     tolerance : float, optional
         Halve intervals and steps together until that changes the rate, extrapolated from the last
         two, by less than this fraction of it in any step (where the rate is below 1/1000 of the
@@ -287,7 +301,7 @@ def evolve(
     membrane = sg.membrane(neuron, limits[0], most, _REACH, drift, diffusion, v_min)
     needed = sg.intervals(membrane, membrane.v_reset, limits, least, _LARGEST_X)
     if n is None:
-        n = 500 if tolerance is None else max(_COARSEST_N, needed)
+        n = 500 if tolerance is None else max(_COARSEST_N, 2 * needed)
     if not max(needed, _FEWEST) <= n <= _LARGEST_N:
         raise ValueError(
             f"n must be {max(needed, _FEWEST)} .. {_LARGEST_N} for sigma = {least!r} V, not {n!r}"
@@ -297,7 +311,14 @@ def evolve(
         grid = sg.grid(membrane, below, above, least)
         mass, before = _first_masses(grid, membrane, start)
         flow, refractory = _evolve(
-            *(grid.drift, grid.diffusion, grid.diffusion_at_points, grid.h, grid.reset),
+            *(
+                grid.drift,
+                grid.diffusion,
+                grid.drift_at_points,
+                grid.diffusion_at_points,
+                grid.h,
+                grid.reset,
+            ),
             np.repeat(mus / neuron.tau_m, substeps),
             np.repeat(sigmas**2 / (2 * neuron.tau_m), substeps),
             *(dt / substeps, neuron.t_ref, mass, before),

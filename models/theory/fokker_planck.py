@@ -3,8 +3,8 @@
 The flux ``J = A(V) p - d(D(V) p)/dV`` is the rate between v_reset and the threshold and zero below;
 ``p = 0`` at threshold (Brunel 2000, eqs 12-15). Drift A and diffusion coefficient D are in Ito's
 sense; an LIF has ``A = (v_rest + mu - V) / tau_m`` and ``D = sigma**2 / (2 tau_m)``. The flux is
-integrated from threshold downwards (Richardson 2007) on the grid of `scharfetter_gummel`, whose
-error is of second order and extrapolates. What depends on time is in `evolve`.
+integrated from threshold downwards (Richardson 2007) on the grid of `scharfetter_gummel`, with an
+error in powers of h**2, which extrapolates. What depends on time is in `evolve`.
 
 Noise convention: ``tau_m dV/dt = -(V - v_rest) + mu + sigma sqrt(tau_m) xi(t)``.
 """
@@ -37,9 +37,10 @@ class Stationary:
         Probability density of the membrane in 1/V; its integral (trapezoidal) is
         ``1 - rate t_ref``, the rest is refractory.
     rate : float
-        Hz; extrapolated from grids of two spacings. 0 where it underflows.
+        Hz; extrapolated from grids of three spacings. 0 where it underflows.
     error : float
-        Bound on the relative error of `rate`: what a third, coarser grid changes, plus rounding.
+        Bound on the relative error of `rate`: the change between the two extrapolations from two of
+        them, plus rounding.
     """
 
     v: NDArray[np.float64]
@@ -68,7 +69,7 @@ def stationary(
         Drive and noise in V, ``sigma > 0``, or ``>= 0`` with `diffusion`.
     n : int, optional
         About how many grid intervals, >= 100 and enough for ``|A| h / D <= 1/2`` everywhere (in an
-        EIF below v_th). By default that many, at least 4000.
+        EIF below v_th, and h below delta_t / 8). By default that many, at least 4000.
     drift : callable, optional
         dV/dt in V/s of the undriven membrane as a function of an array of V, in place of the
         neuron's; ``mu / tau_m`` is added to it.
@@ -104,15 +105,16 @@ def stationary(
     n = max(needed, 4000) if n is None else n
     if not needed <= n <= _LARGEST_N:
         raise ValueError(f"n must be {needed} .. {_LARGEST_N} for sigma = {sigma!r} V, not {n!r}")
-    below, above = sg.split(membrane, n, multiple=4)  # the coarser grids share reset and ends
+    below, above = sg.split(membrane, n, multiple=4)  # all three grids share reset and ends
     found = []
     for coarser in (4, 2, 1):
         grid = sg.grid(membrane, below // coarser, above // coarser, sigma)
         density, flux = sg.stationary(grid, mu / neuron.tau_m, sigma**2 / (2 * neuron.tau_m))
         mass = float(np.trapezoid(density, grid.v))
         found.append(flux / (mass + flux * neuron.t_ref))
-    coarse, fine = ((4 * found[i + 1] - found[i]) / 3 for i in (0, 1))
-    if not 0 < fine < np.inf:
+    coarse, fine = ((4 * found[i + 1] - found[i]) / 3 for i in (0, 1))  # rid of h**2
+    rate = (16 * fine - coarse) / 15  # and of h**4 (Romberg)
+    if not 0 < rate < np.inf:
         return Stationary(grid.v, density / mass, 0.0, 0.0)
-    density = density / mass * (1 - fine * neuron.t_ref)
-    return Stationary(grid.v, density, fine, abs(coarse / fine - 1) + _ROUNDING)
+    density = density / mass * (1 - rate * neuron.t_ref)
+    return Stationary(grid.v, density, rate, abs(coarse / fine - 1) + _ROUNDING)

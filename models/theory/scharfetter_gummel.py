@@ -1,18 +1,22 @@
-"""The Fokker-Planck equation of a membrane on a grid, by Scharfetter & Gummel (1969).
+"""The Fokker-Planck equation of a membrane on a grid, after Scharfetter & Gummel (1969).
 
 The membrane diffuses, ``dV = A(V) dt + sqrt(2 D(V)) dW`` in Ito's sense, from below to a threshold.
-Its density p has the flux ``J = A p - d(D p)/dV``. On an interval of width h, with A and D taken at
-its middle, this is solved exactly: with ``x = A h / D`` and ``B(x) = x / (exp(x) - 1)``
+Its density p has the flux ``J = A p - d(D p)/dV``. Between two grid points h apart J is taken as
+constant and the equation solved: with ``x`` the mean of ``A h / D`` there and ``B(x) = x / (exp(x)
+- 1)``
 
-    J h = B(-x) D_i p_i - B(x) D_{i+1} p_{i+1}
+    J h = (B(-x) D_i p_i - B(x) D_{i+1} p_{i+1}) / (1 + (x_{i+1} - x_i) K(x) / 2)
 
-which is a chain of cells, one around each grid point, with rates up and down. Positive for any x,
-and of second order in h. Reset and threshold are grid points.
+Scharfetter & Gummel's flux is the numerator, exact for constant ``A / D``; the denominator, with
+``K(x) = (B(x) + B(-x) - 2) / x**2``, makes it exact to first order in the slope of ``A / D``, whose
+primitive then is a parabola. This is a chain of cells, one around each grid point, with rates up
+and down. They are positive for any x. Reset and threshold are grid points. A stationary rate is of
+fourth order in h (second where ``|x| > 1`` near threshold), what changes in time of second.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, expm1, floor, isfinite, sqrt
+from math import ceil, expm1, floor, inf, isfinite, sqrt
 
 import numpy as np
 from numba import njit
@@ -39,6 +43,8 @@ class Membrane:
     v_min, v_reset, v_soft, v_top : float
         In V: the lower end, which reflects; reset; where the upstroke of a spike begins (elsewhere
         than at threshold in an EIF only); and the threshold, which absorbs.
+    onset : float
+        Over how many V the upstroke grows e-fold: delta_t of an EIF, else infinity.
     """
 
     drift: OfVoltage
@@ -49,6 +55,7 @@ class Membrane:
     v_reset: float
     v_soft: float
     v_top: float
+    onset: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +69,7 @@ class Grid:
     reset: int
     drift: NDArray[np.float64]
     diffusion: NDArray[np.float64]
+    drift_at_points: NDArray[np.float64]
     diffusion_at_points: NDArray[np.float64]
 
 
@@ -105,6 +113,7 @@ def membrane(
         neuron.v_reset,
         neuron.v_th,
         neuron.v_peak if isinstance(neuron, EIF) else neuron.v_th,
+        neuron.delta_t if isinstance(neuron, EIF) else inf,
     )
 
 
@@ -136,12 +145,17 @@ def sample_diffusion(
 def intervals(
     membrane: Membrane, low: float, mus: tuple[float, ...], sigma: float, largest_x: float
 ) -> int:
-    """How many intervals keep ``|A| h / D`` below `largest_x` from `low` to the upstroke."""
+    """How many intervals resolve the noise and the upstroke of a spike.
+
+    They keep ``|A| h / D`` below `largest_x` from `low` to the upstroke, and eight of them are no
+    wider than its onset.
+    """
     v = np.linspace(low, membrane.v_soft, 1001)
     drift = sample("drift", membrane.drift, v)
     diffusion = sample_diffusion(membrane, v, sigma) + sigma**2 / (2 * membrane.tau_m)
     speed = np.max([np.abs(drift + mu / membrane.tau_m) for mu in mus], axis=0)
-    return ceil((membrane.v_top - membrane.v_min) * np.max(speed / diffusion) / largest_x)
+    per_volt = max(float(np.max(speed / diffusion)) / largest_x, 8 / membrane.onset)
+    return ceil((membrane.v_top - membrane.v_min) * per_volt)
 
 
 def split(membrane: Membrane, n: int, multiple: int = 1) -> tuple[int, int]:
@@ -163,26 +177,28 @@ def grid(membrane: Membrane, below: int, above: int, sigma: float) -> Grid:
         below,
         sample("drift", membrane.drift, middle),
         sample_diffusion(membrane, middle, sigma),
+        sample("drift", membrane.drift, v),
         sample_diffusion(membrane, v, sigma),
     )
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def bernoulli(x: float) -> float:
-    """``x / (exp(x) - 1)`` for x >= 0; ``bernoulli(x) + x`` is its value at -x."""
-    if x < 0.5:  # by Bernoulli's numbers, to 1e-15
+def bernoulli(x: float) -> tuple[float, float]:
+    """B(x) and ``K(x) = (B(x) + B(-x) - 2) / x**2`` for x >= 0; ``B(-x) = B(x) + x``."""
+    if x < 0.5:  # by Bernoulli's numbers, to 1e-15 and 1e-10
         z = x * x
         high = z * (1 / 30240 - z * (1 / 1209600 - z * (1 / 47900160 - z * 691 / 1307674368000)))
-        return 1.0 - x / 2 + z * (1 / 12 - z * (1 / 720 - high))
-    if x > 700.0:
-        return 0.0
-    return x / expm1(x)
+        even = 1 / 12 - z * (1 / 720 - high)
+        return 1.0 - x / 2 + z * even, 2.0 * even
+    value = x / expm1(x) if x < 700.0 else 0.0
+    return value, (2.0 * value + x - 2.0) / (x * x)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def rates(
     drift: NDArray,
     diffusion: NDArray,
+    drift_at_points: NDArray,
     diffusion_at_points: NDArray,
     h: float,
     push: float,
@@ -196,15 +212,22 @@ def rates(
     is half as wide as the others.
     """
     n = drift.size
-    per_square = 1.0 / (h * h)
+    for i in range(n + 1):  # kept here for a moment: A h / D at points and at middles
+        down[i] = (drift_at_points[i] + push) * h / (diffusion_at_points[i] + noise)
     for i in range(n):
-        x = (drift[i] + push) * h / (diffusion[i] + noise)
-        small = bernoulli(abs(x))
+        up[i] = (drift[i] + push) * h / (diffusion[i] + noise)
+    per_square = 1.0 / (h * h)
+    below = down[0]
+    for i in range(n):
+        above = down[i + 1]
+        x = (below + 4.0 * up[i] + above) / 6.0
+        small, k = bernoulli(abs(x))
         large = small + abs(x)
-        up[i] = (diffusion_at_points[i] + noise) * (large if x > 0 else small) * per_square
-        down[i + 1] = (
-            (diffusion_at_points[i + 1] + noise) * (small if x > 0 else large) * per_square
-        )
+        bend = (above - below) / 2 * k
+        weight = per_square / (1.0 + bend) if bend > 0 else per_square * (1.0 - bend)
+        up[i] = weight * (diffusion_at_points[i] + noise) * (large if x > 0 else small)
+        down[i + 1] = weight * (diffusion_at_points[i + 1] + noise) * (small if x > 0 else large)
+        below = above
     up[0] *= 2.0
 
 
@@ -234,7 +257,17 @@ def stationary(grid: Grid, push: float, noise: float) -> tuple[NDArray[np.float6
     """
     n = grid.drift.size
     up, down = np.empty(n), np.empty(n + 1)
-    rates(grid.drift, grid.diffusion, grid.diffusion_at_points, grid.h, push, noise, up, down)
+    rates(
+        grid.drift,
+        grid.diffusion,
+        grid.drift_at_points,
+        grid.diffusion_at_points,
+        grid.h,
+        push,
+        noise,
+        up,
+        down,
+    )
     mass, flux = _stationary_masses(up, down, grid.reset)
     mass[0] *= 2.0  # a half cell
     return mass / grid.h, flux
