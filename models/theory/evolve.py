@@ -14,6 +14,7 @@ step flows in again t_ref later, at a constant rate; t_ref need not be a multipl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil, isfinite, sqrt
+from warnings import warn
 
 import numpy as np
 from numba import njit
@@ -276,11 +277,15 @@ def evolve(
     ValueError
         An argument is out of range, the grid too coarse for the noise, or the tolerance not met.
 
+    Warns
+    -----
+    UserWarning
+        Without a tolerance, where the rate comes out negative: dt is too long for what happens
+        within it, such as neurons starting nearer to threshold than they diffuse in a step.
+
     Notes
     -----
     Density and refractory probability are those of the finest grid, and add up to 1 within 1e-11.
-    Where the true rate vanishes, in the first moments after "reset", that of one grid may be
-    negative by a small fraction of its peak.
     """
     if not (0 < dt < np.inf and 0 < t_stop < np.inf):
         raise ValueError(f"dt and t_stop must be finite and > 0 s, not {dt!r} and {t_stop!r}")
@@ -331,7 +336,10 @@ def evolve(
 
     below, above = sg.split(membrane, n)
     if tolerance is None:
-        return solve(below, above, 1)
+        found = solve(below, above, 1)
+        if found.rate.min() < 0:
+            warn(f"the rate is negative in places: dt = {dt!r} s is too long", stacklevel=2)
+        return found
     substeps = ceil(dt / (_COARSEST_STEP * neuron.tau_m))
     coarser, extrapolated = solve(below, above, substeps), None
     while 4 * (below + above) * steps * substeps <= _LARGEST_WORK:

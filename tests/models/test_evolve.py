@@ -342,6 +342,15 @@ def test_what_is_refused(arguments, message):
         fokker_planck.evolve(NEURON, **wanted)
 
 
+def test_a_step_too_long_is_told():
+    close = LIF(TAU, TOP, 19.9e-3)
+    with pytest.warns(UserWarning, match="dt = 0.001 s is too long"):
+        found = fokker_planck.evolve(close, 15e-3, 5e-3, 10e-3, 1e-3, start="reset")
+    assert found.rate.min() < 0
+    found = fokker_planck.evolve(close, 15e-3, 5e-3, 10e-3, 1e-3, start="reset", tolerance=1e-3)
+    assert found.rate.min() > 0
+
+
 def test_a_tolerance_out_of_reach_is_refused(monkeypatch):
     monkeypatch.setattr(evolve, "_LARGEST_WORK", 1e6)
     with pytest.raises(ValueError, match=r"tolerance must be larger, not 1e-09: .* substeps"):
