@@ -343,7 +343,7 @@ def test_what_is_refused(arguments, message):
 
 
 def test_a_step_too_long_is_told():
-    close = LIF(TAU, TOP, 19.9e-3)
+    close = LIF(TAU, TOP, 19.9e-3, t_ref=T_REF)
     with pytest.warns(UserWarning, match="dt = 0.001 s is too long"):
         found = fokker_planck.evolve(close, 15e-3, 5e-3, 10e-3, 1e-3, start="reset")
     assert found.rate.min() < 0
