@@ -142,7 +142,7 @@ def cv(neuron: EIF, mu: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray
-        CV of the broadcast shape, within 1e-7. At ``sigma = 0``, and where the rate vanishes, the
+        CV of the broadcast shape, within 2e-7. At ``sigma = 0``, and where the rate vanishes, the
         limit: 0 where the drive makes the neuron fire, 1 (rare escapes are Poisson) elsewhere.
     """
     cell = _checked(neuron)

@@ -36,7 +36,7 @@ CAP = 40.0  # above max(v_th, v_reset) + 40 delta_t an EIF neuron spends exp(-40
 _HIGHEST_RESET = 200.0
 _REACH = 9.0  # standard deviations of the free membrane below reset and mean
 _TOLERANCE = 1e-9  # of a step, relative to the largest density or mass so far
-_MOST_STEPS = 200_000
+_MOST_STEPS = 100_000
 _LARGEST_INPUT = 1e12  # V or Hz; its inverse is the least sigma
 
 # _WEIGHT[i, j] is the integral from 0 to c_i of the j-th Lagrange polynomial of the points c
