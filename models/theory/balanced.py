@@ -170,7 +170,7 @@ def network(
     j, x = _system(weights, external_weights)
     root = np.sqrt(in_degree)
     external = Poisson(external_rate, in_degree, x / root)
-    return Network(neurons, np.full(j.shape, in_degree), j / root, external=external)
+    return Network(tuple(neurons), np.full(j.shape, in_degree), j / root, external=external)
 
 
 def correction(network: Network) -> NDArray[np.float64]:
@@ -194,6 +194,9 @@ def correction(network: Network) -> NDArray[np.float64]:
     root = np.sqrt(network.in_degrees[0, 0])
     j, external = network.weights * root, network.external
     r = rates(j, external.weight * root * external.rate)
+    t_ref = np.array([neuron.t_ref for neuron in network.neurons])
+    if not np.all((r > 0) & (r * t_ref < 1)):
+        raise ValueError(f"balanced rates must be between 0 and 1 / t_ref, not {r.tolist()} Hz")
     sigma = network.input(r)[1]
     u = [
         float(siegert.mu_for_rate(neuron, rate, s))

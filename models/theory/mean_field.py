@@ -15,18 +15,17 @@ dynamics and the delays, which can make it oscillate: see `stability`.
 Noise convention: ``tau_m dV/dt = -(V - v_rest) + mu + sigma sqrt(tau_m) xi(t)``.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from ..neuron import LIF
-from . import siegert
+from . import colored_noise, siegert
 from .self_consistent import Equations
 
-_COLOURED_SHIFT = 1.0326265760861087  # |zeta(1/2)| / sqrt(2)
 _HUGE = 1e9  # Hz
 
 
@@ -63,18 +62,21 @@ class Poisson:
         Jump of the membrane per spike in V.
     """
 
-    rate: ArrayLike
-    in_degree: ArrayLike
-    weight: ArrayLike
+    rate: Any
+    in_degree: Any
+    weight: Any
+
+
+_NOTHING = Poisson(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """Populations of LIF neurons joined by delta synapses.
+    """Populations of LIF neurons joined by delta synapses; its numbers are kept as arrays.
 
     Parameters
     ----------
-    neurons : sequence of LIF, length n
+    neurons : tuple of LIF, length n
         The neuron of each population.
     in_degrees : array_like, broadcast to (n, n)
         ``in_degrees[i, j]``: synapses on a neuron of population i from population j, >= 0.
@@ -97,13 +99,13 @@ class Network:
         Naming the argument, its value and what is allowed.
     """
 
-    neurons: Sequence[LIF]
-    in_degrees: ArrayLike
-    weights: ArrayLike
-    delays: ArrayLike = 0.0
-    mu_ext: ArrayLike = 0.0
-    external: Poisson | None = None
-    sizes: ArrayLike | None = None
+    neurons: tuple[LIF, ...]
+    in_degrees: Any
+    weights: Any
+    delays: Any = 0.0
+    mu_ext: Any = 0.0
+    external: Poisson = _NOTHING
+    sizes: Any = None
     dt: float | None = None
     tau_s: float | None = None
 
@@ -115,16 +117,16 @@ class Network:
             if not isinstance(neuron, LIF):
                 raise TypeError(f"neurons must be LIF, not {neuron!r}")
         n = len(neurons)
-        external = Poisson(0.0, 0.0, 0.0) if self.external is None else self.external
+        external = self.external
         if not isinstance(external, Poisson):
-            raise TypeError(f"external must be a Poisson or None, not {external!r}")
+            raise TypeError(f"external must be a Poisson, not {external!r}")
         if self.dt is not None and self.tau_s is not None:
             raise ValueError("dt and tau_s must not both be given: neither knows of the other")
         for name in ("dt", "tau_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
                 raise ValueError(f"{name} must be finite and > 0 s, not {value!r}")
-        checked = {
+        checked: dict[str, Any] = {
             "neurons": neurons,
             "in_degrees": _numbers("in_degrees", self.in_degrees, (n, n), 0.0),
             "weights": _numbers("weights", self.weights, (n, n), -np.inf),
@@ -147,14 +149,20 @@ class Network:
         tau = np.array([neuron.tau_m for neuron in self.neurons])
         external = tau * self.external.rate * self.external.in_degree
         gain = tau[:, None] * self.in_degrees * self.weights
+        reset, threshold = np.zeros((2, len(tau)))
+        if self.dt is not None:
+            threshold = siegert.THRESHOLD_SHIFT * np.sqrt(self.dt / tau)
+        elif self.tau_s is not None:
+            shifts = [colored_noise.shifts(neuron, self.tau_s) for neuron in self.neurons]
+            threshold, reset = np.transpose(shifts)
         return Equations(
             self.neurons,
             a=gain,
             b=gain * self.weights,
             m=self.mu_ext + external * self.external.weight,
             v=external * self.external.weight**2,
-            lift=siegert.THRESHOLD_SHIFT * np.sqrt((self.dt or 0.0) / tau),
-            shift=_COLOURED_SHIFT * np.sqrt((self.tau_s or 0.0) / tau),
+            lift=threshold - reset,
+            shift=reset,
         )
 
     def input(self, rates: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -271,8 +279,7 @@ def fixed_points(network: Network, max_rate: float | None = None) -> tuple[Fixed
 def relax(network: Network, start: ArrayLike = 0.0) -> FixedPoint:
     """The fixed point that the rates reach from `start`; for networks of many populations.
 
-    Follows ``dr/dt = -r + Phi(r)``; when Newton's method confirms that a fixed point is near, that is
-    it.
+    Follows ``dr/dt = -r + Phi(r)`` until Newton's method confirms that a fixed point is near.
 
     Parameters
     ----------

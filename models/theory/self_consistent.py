@@ -11,7 +11,7 @@ Krawczyk 1969):
 
 with c the middle of X and Y the inverse of ``1 - Phi'`` there. A box that shares nothing with
 Phi(X) or K(X) holds no solution; one that has K(X) in its interior holds exactly one, and Newton's
-method finds it. Rounding enters with 1e-11 of the rates, above the error of `siegert`.
+method finds it. Rounding enters with 1e-10 of all that is added up, above the error of `siegert`.
 
 That the rate grows with sigma: ``dPhi/dsigma`` is a positive factor times ``h(b) - h(a)``,
 ``h(y) = y psi(y)``, ``psi(y) = exp(y**2) (1 + erf y)``, and h grows, by
@@ -27,7 +27,7 @@ from scipy.special import erfcx, log_ndtr
 from ..neuron import LIF
 from . import siegert
 
-_ROUNDING = 1e-11
+_ROUNDING = 1e-10
 _POINT = 1e-9  # relative width of a box that is not worth halving any more
 _TWIN = 1e-6  # solutions that are closer than this, relatively, are not told apart
 _LARGEST = 200_000  # boxes at a time
@@ -140,25 +140,14 @@ class Equations:
         n = len(self.neurons)
         slopes = np.empty((2, *low.shape, n))
         for i in range(n):
-            mean, variance = self._slopes(
-                i, *(x[:, i] for x in inputs), log_bounds[0, :, i], log_bounds[1, :, i]
-            )
+            mean, variance = self._slopes(i, np.array(inputs)[..., i], log_bounds[..., i])
             plus, minus, b = np.maximum(self.a[i], 0.0), np.minimum(self.a[i], 0.0), self.b[i]
             with np.errstate(over="ignore", invalid="ignore"):  # inf * 0
                 slopes[0, :, i] = mean[0] * plus + mean[1] * minus + variance[0] * b
                 slopes[1, :, i] = mean[1] * plus + mean[0] * minus + variance[1] * b
         return np.exp(log_bounds), slopes
 
-    def _slopes(
-        self,
-        i: int,
-        mu_low: NDArray,
-        mu_high: NDArray,
-        s_low: NDArray,
-        s_high: NDArray,
-        log_low: NDArray,
-        log_high: NDArray,
-    ) -> tuple[NDArray, NDArray]:
+    def _slopes(self, i: int, inputs: NDArray, log_rates: NDArray) -> tuple[NDArray, NDArray]:
         """Bounds of dPhi_i/dmu and of dPhi_i/dsigma**2, each (2, boxes, 1).
 
         dPhi/dmu = Phi**2 tau sqrt(pi) / sigma (psi(b) - psi(a)); with respect to sigma**2,
@@ -166,6 +155,7 @@ class Equations:
         and a = y_a + shift are threshold and reset, shifted, in units of sigma.
         """
         neuron, at_a = self.neurons[i], self.shift[i]
+        mu_low, mu_high, s_low, s_high = inputs
         at_b = at_a + self.lift[i]
         span = neuron.v_th - neuron.v_reset
         s_low = np.maximum(s_low, _LEAST_SIGMA * span)
@@ -177,9 +167,7 @@ class Equations:
         psi_b = [np.exp(_log_psi(y + at_b) - scale) for y in (b_low, b_high)]
         psi_a = [np.exp(_log_psi(y + at_a) - scale) for y in (a_low, a_high)]
         with np.errstate(over="ignore", invalid="ignore"):
-            factor = (
-                neuron.tau_m * np.sqrt(np.pi) * np.exp(2 * np.array([log_low, log_high]) + scale)
-            )
+            factor = neuron.tau_m * np.sqrt(np.pi) * np.exp(2 * log_rates + scale)
             mean = np.array([psi_b[0] - psi_a[1], psi_b[1] - psi_a[0]])
             mean[0] = np.maximum(mean[0], 0.0)
             mean *= factor / np.array([s_high, s_low])
@@ -211,11 +199,13 @@ class Equations:
             old_low, old_high = low[usable], high[usable]
             middle, half = (old_low + old_high) / 2, (old_high - old_low) / 2
             centre, radius = slopes[:, usable].mean(0), np.ptp(slopes[:, usable], axis=0) / 2
-            inverse = np.linalg.pinv(one - centre)
+            linear = one - centre
+            inverse = np.linalg.pinv(linear)
+            size = np.abs(inverse)
             response = self.response(middle)
             newton = middle - _times(inverse, middle - response)
-            error = np.abs(one - inverse @ (one - centre)) + np.abs(inverse) @ radius
-            reach = _times(error, half) + _times(np.abs(inverse), _ROUNDING * response)
+            error = np.abs(one - inverse @ linear) + size @ (radius + _ROUNDING * np.abs(linear))
+            reach = _times(error, half) + _ROUNDING * (middle + _times(size, middle + response))
             unique[usable] = np.all(
                 (newton - reach > old_low) & (newton + reach < old_high), axis=1
             )
@@ -293,7 +283,7 @@ class Equations:
             unique = self._narrow(low[None], high[None])[2][0]
             if not (attracted or unique) or np.any((r < low) | (r > high)):
                 raise ValueError(
-                    f"network has fixed points that (nearly) coincide at {point.tolist()} Hz: a fold"
+                    f"network is at a fold: fixed points (nearly) coincide at {point.tolist()} Hz"
                 )
             solutions.append(r)
         return solutions

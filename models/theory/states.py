@@ -1,8 +1,8 @@
 """The states of Brunel's network of excitatory and inhibitory LIF neurons, named (Brunel 2000).
 
-Each neuron gets ``C_E`` excitatory synapses of weight J, ``C_E / 4`` inhibitory ones of weight -g J,
-and ``C_E`` Poisson sources of weight J at ``eta`` times the rate ``v_th / (J C_E tau_m)`` whose mean
-alone holds the membrane at threshold (Brunel 2000, model A). The state is that of the fixed point:
+Each neuron gets ``C_E`` excitatory synapses of weight J, ``C_E / 4`` inhibitory ones of weight
+-g J, and ``C_E`` Poisson sources of weight J at ``eta`` times the rate ``v_th / (J C_E tau_m)``
+whose mean alone holds the membrane at threshold (model A). The state is that of the fixed point:
 
     quiescent     rates below `QUIET`
     AR, AI        asynchronous: modulations of the rates die out (`stability`); the neurons fire
@@ -62,11 +62,12 @@ def brunel_network(
     ValueError
         An argument is out of range.
     """
-    for name, value, positive in (("g", g, False), ("eta", eta, False), ("weight", weight, True)):
-        if not (0 <= value < np.inf) or (positive and value == 0):
-            raise ValueError(
-                f"{name} must be finite and {'>' if positive else '>='} 0, not {value}"
-            )
+    for name, value in (("g", g), ("eta", eta)):
+        if not 0 <= value < np.inf:
+            raise ValueError(f"{name} must be finite and >= 0, not {value!r}")
+    for name, value in (("weight", weight), ("in_degree", in_degree)):
+        if not 0 < value < np.inf:
+            raise ValueError(f"{name} must be finite and > 0, not {value!r}")
     neuron = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)
     threshold_rate = neuron.v_th / (weight * in_degree * neuron.tau_m)
     return Network(

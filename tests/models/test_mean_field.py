@@ -322,7 +322,7 @@ def test_the_microcircuits_published_rates(shared):
         ({"sizes": [100, 0]}, ValueError, "sizes must be finite and >= 1, not 0"),
         ({"external": Poisson(-1.0, 10, 1e-3)}, ValueError, "external.rate must be .* not -1"),
         ({"external": Poisson(1.0, [1, 2, 3], 1e-3)}, ValueError, "external.in_degree must broad"),
-        ({"external": 3.0}, TypeError, "external must be a Poisson or None, not 3"),
+        ({"external": 3.0}, TypeError, "external must be a Poisson, not 3"),
         ({"dt": 0.0}, ValueError, "dt must be finite and > 0 s, not 0"),
         ({"tau_s": np.inf}, ValueError, "tau_s must be finite and > 0 s, not inf"),
         ({"dt": 1e-4, "tau_s": 1e-3}, ValueError, "dt and tau_s must not both be given"),
