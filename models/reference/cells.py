@@ -144,13 +144,12 @@ class Cells:
         """The ring buffer of a projection onto this population."""
         return self._rings[id(wiring)]
 
-    def spikes(self, number: int, steps: int) -> Spikes:
-        """Those of block `number`, which has this many steps; kept until block ``number + 2``."""
-        ids, first = self._spikes[number % 2]
-        return Spikes(ids, first[:, : steps + 1])
+    def spikes(self, number: int) -> Spikes:
+        """Those of block `number`; kept until block ``number + 2``."""
+        return self._spikes[number % 2]
 
     def advance(self, thread: int, begin: int, number: int, steps: int) -> None:
-        """Advance this thread's share by block `number`, which begins at step `begin`."""
+        """Advance this thread's share by block `number`: so many steps from step `begin` on."""
         low, high = self._shares[thread : thread + 2]
         log, logged = self._logs[thread], self._logged[thread]
         if log.size - logged < (high - low) * self._capacity:
@@ -160,7 +159,8 @@ class Cells:
             self._state,
             (low, high),
             begin,
-            self.spikes(number, steps),
+            steps,
+            self.spikes(number),
             self.trace,
             log,
             logged,

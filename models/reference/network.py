@@ -77,10 +77,10 @@ class _Trains:
         self._first = np.searchsorted(at, np.arange(steps + block + 1))
         self._block = block
 
-    def spikes(self, number: int, steps: int) -> Spikes:
-        """Those of block `number`, which has this many steps."""
+    def spikes(self, number: int) -> Spikes:
+        """Those of block `number`."""
         begin = number * self._block
-        return Spikes(self._ids[None], self._first[None, begin : begin + steps + 1])
+        return Spikes(self._ids[None], self._first[None, begin : begin + self._block + 1])
 
 
 def _run(
@@ -99,7 +99,7 @@ def _run(
             for number, begin in enumerate(range(0, steps, block)):
                 if number:
                     for wiring, source, ring in wires:
-                        spikes = source.spikes(number - 1, block)
+                        spikes = source.spikes(number - 1)
                         wiring.deliver(thread, ring, spikes, begin - block)
                 for each in cells:
                     each.advance(thread, begin, number, min(block, steps - begin))

@@ -56,14 +56,15 @@ def _uniform(s0: NDArray, s1: NDArray, u: NDArray) -> None:
 def add_poisson(
     total: NDArray,
     weight: float,
-    state: NDArray,
+    s0: NDArray,
+    s1: NDArray,
     below: NDArray,
     guide: NDArray,
     scratch: NDArray,
 ) -> None:
-    """Add `weight` times a Poisson number to each total."""
+    """Add `weight` times a Poisson number to each total; `s0` and `s1` are the streams' states."""
     n = total.size
-    _uniform(state[0], state[1], scratch[:n])
+    _uniform(s0, s1, scratch[:n])
     for i in range(n):
         u = scratch[i]
         k = uint64(guide[u >> uint64(64 - _GUIDE_BITS)])

@@ -99,6 +99,7 @@ def advance(
     state: State,
     groups: tuple[int, int],
     begin: int,
+    steps: int,
     spikes: Spikes,
     trace: NDArray,
     log: NDArray,
@@ -106,7 +107,7 @@ def advance(
     stride: int,
     offset: int,
 ) -> int:
-    """Advance these groups of neurons by a block of steps that begins at step `begin`.
+    """Advance these groups of neurons by a block of `steps` that begins at step `begin`.
 
     The spikes go into `spikes`, and as ``step * stride + offset + neuron`` into `log` from `logged`
     on; the new `logged` is returned.
@@ -124,7 +125,8 @@ def advance(
         v, counter = state.v[low:high], state.counter[low:high]
         spiked[:] = 0
         found = 0
-        for k in range(first.shape[1] - 1):
+        recorded = np.searchsorted(state.recorded, np.array([low, high]))
+        for k in range(steps):
             step = begin + k
             for c in range(channels):
                 arrived[c, :n] = 0.0
@@ -137,7 +139,8 @@ def advance(
                 add_poisson(
                     arrived[int(state.poisson[p, 1]), :n],
                     state.poisson[p, 0],
-                    state.random[:, low:high],
+                    state.random[0, low:high],
+                    state.random[1, low:high],
                     state.below[p],
                     state.guide[p],
                     scratch,
@@ -174,9 +177,7 @@ def advance(
                 log[logged] = step * stride + offset + ids[group, j]
                 logged += 1
             found = new
-            for r in range(
-                np.searchsorted(state.recorded, low), np.searchsorted(state.recorded, high)
-            ):
+            for r in range(recorded[0], recorded[1]):
                 trace[step, r] = state.v[state.recorded[r]]
-        first[group, first.shape[1] - 1] = found
+        first[group, steps] = found
     return logged
