@@ -185,6 +185,7 @@ def effective(
 
     Of decaying conductances (against simulation, standard errors 1 .. 4 %): off by -10 .. +4 % for
     ``tau_s <= 0.11 tau_eff`` and by -29 % at ``0.75 tau_eff``; without tau_s, by up to +370 %.
+    (`siegert.rate` warns from where its own share may exceed 5 %.)
     """
     events = _input(neuron, rate_e, rate_i, a_e, a_i, mu)
     opened = neuron.tau_m * events.rates * events.weights
@@ -281,7 +282,7 @@ def jump_rate(
     Returns
     -------
     JumpRate
-        Its error is about 1e-6, and 1e-4 where the rate is below 0.1 Hz.
+        Its error is 1e-6 or less as a rule, and 1e-4 where the rate is below 0.1 Hz.
 
     Raises
     ------
