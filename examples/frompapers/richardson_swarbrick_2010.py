@@ -1,10 +1,9 @@
 """The rate of a neuron that feels single spikes, beside the diffusion approximation.
 
 M. J. E. Richardson & R. Swarbrick, Firing-rate response of a neuron receiving excitatory and
-inhibitory synaptic shot noise, Physical Review Letters 105:178102 (2010). Synapses make the
-membrane jump by exponentially distributed sizes. Drawn: the exact rate, the diffusion approximation
-of the same mean and variance, and simulation, against the rate of the excitatory spikes for three
-sizes of jumps; and how the error vanishes with the jumps. The parameters are ours.
+inhibitory synaptic shot noise, Physical Review Letters 105:178102 (2010): synapses make the
+membrane jump by exponentially distributed sizes. Drawn (parameters are ours): the exact rate,
+the diffusion approximation of the same mean and variance, and a simulation; and how they differ.
 """
 
 import sys
@@ -14,39 +13,48 @@ from matplotlib.figure import Figure
 from scipy.integrate import quad
 
 from rheobase.models.neuron import LIF
-from rheobase.models.reference import shot_noise as simulation
+from rheobase.models.reference.shot_noise import spikes
 from rheobase.models.theory import shot_noise, siegert
 
-tau, theta, reset = 20e-3, 10e-3, 5e-3
-neuron = LIF(tau_m=tau, v_th=theta, v_reset=reset)
-mu, sigma = 7e-3, 4e-3  # free membrane: mean mu, variance sigma**2 / 2
+tau, theta, reset, sigma = 20e-3, 10e-3, 5e-3, 4e-3
+neuron = LIF(tau, theta, reset)
 
 
-def inputs(jump, mu=mu):
-    """(R_e, a_e, R_i, a_i) with mean mu, variance as above and a_e = -a_i = jump."""
-    both, difference = sigma**2 / (2 * tau * jump**2), mu / (tau * jump)  # <a**2> = 2 jump**2
+def inputs(mu, jump):
+    """R_e, a_e, R_i, a_i = -a_e: the free membrane has mean mu and variance sigma**2 / 2."""
+    both, difference = sigma**2 / (2 * tau * jump**2), mu / (tau * jump)  # as <a**2> = 2 jump**2
     return (both + difference) / 2, jump, (both - difference) / 2, -jump
 
 
-# The published equation for the rate (recalled), as it stands: an integral over s to 1 / a_e.
-rate_e, jump_e, rate_i, jump_i = inputs(0.5e-3)
-mean_interval, bound = quad(
-    lambda s: tau / s * (1 - jump_e * s) ** (tau * rate_e) * (1 - jump_i * s) ** (tau * rate_i)
-    * (np.exp(s * theta) / (1 - jump_e * s) - np.exp(s * reset)), 0, 1 / jump_e, epsrel=1e-11,
+# The published equation of the rate (recalled) as it stands: an integral over s up to 1 / a_e.
+rate_e, a_e, rate_i, a_i = inputs(7e-3, 0.5e-3)
+interval, error = quad(
+    lambda s: tau / s * (1 - a_e * s) ** (tau * rate_e) * (1 - a_i * s) ** (tau * rate_i)
+    * (np.exp(s * theta) / (1 - a_e * s) - np.exp(s * reset)), 0, 1 / a_e, epsrel=1e-11,
 )  # fmt: skip
-exact = shot_noise.rate(neuron, *inputs(0.5e-3))
-assert abs(exact * mean_interval - 1) < bound / mean_interval + 1e-9  # the module's own bound
-
-# The paper's limit of small jumps is the diffusion: the error is of first order in the jump, so
-# that two sizes cancel it and each further halving divides what is left by 4, to first order in
-# the jump once more: relative to 4 by about jump / sigma.
-diffusion = siegert.rate(neuron, mu, sigma)
-sizes = sigma * 2.0 ** -np.arange(3, 10)
-rates = np.array([shot_noise.rate(neuron, *inputs(a)) for a in sizes])
-left = 2 * rates[1:] - rates[:-1] - diffusion
-np.testing.assert_allclose(left[:-1] / left[1:], 4, rtol=4 * sizes[0] / sigma)
-print(rates / diffusion - 1, left[:-1] / left[1:])
-
+rate = shot_noise.rate(neuron, rate_e, a_e, rate_i, a_i)
+assert abs(rate * interval - 1) < 1e-9 + error / interval  # shot_noise.rate's bound, and quad's
+# The limit of small jumps is the diffusion (the paper's): within the last step of extrapolation.
+first, second, third = shot_noise.rate(neuron, *inputs(7e-3, sigma / np.array([128, 256, 512])))
+linear, quadratic = 2 * third - second, (8 * third - 6 * second + first) / 3
+assert abs(quadratic - siegert.rate(neuron, 7e-3, sigma)) < abs(quadratic - linear) < 1e-4 * third
 figure = Figure(figsize=(8, 3.5), layout="constrained")
 left, right = figure.subplots(1, 2)
+means, sizes, z = np.linspace(0, 8e-3, 65), np.linspace(2e-5, 1e-3, 50), []
+left.plot(means * 1e3, siegert.rate(neuron, means, sigma), "k--", label="diffusion")
+for jump, color in (0.25e-3, "tab:blue"), (1e-3, "tab:red"):
+    theory = shot_noise.rate(neuron, *inputs(means, jump))
+    left.plot(means * 1e3, theory, color, label=f"mean jump {jump * 1e3:g} mV")
+    for mu, expected in zip(means[::8], theory[::8], strict=True):
+        rates = inputs(mu, jump)[::2]
+        isi = np.diff(spikes(neuron, rates, [jump, -jump], t_stop=400.0, exponential=True))
+        left.plot(mu * 1e3, 1 / isi.mean(), "o", ms=4, color=color)
+        z.append((isi.mean() - 1 / expected) / isi.std() * isi.size**0.5)
+assert np.abs(z).max() < 4  # 18 points: by chance once in 900
+for mu, style in (2e-3, ":"), (4e-3, "--"), (7e-3, "-"):
+    ratio = shot_noise.rate(neuron, *inputs(mu, sizes)) / siegert.rate(neuron, mu, sigma)
+    right.plot(sizes * 1e3, ratio, "k" + style, label=f"mean {mu * 1e3:g} mV")
+left.set(xlabel="mean of the membrane (mV)", ylabel="rate (Hz)")
+right.set(xlabel="mean jump (mV)", ylabel="rate / rate of the diffusion")
+left.legend(), right.legend()
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "richardson_swarbrick_2010.png")
