@@ -30,7 +30,6 @@ def theory(rate: float, k: float) -> np.ndarray:
 
 
 def simulated(rate: float, k: int) -> tuple[float, float]:
-    """Rate of 2,000 excitatory of 4,000 neurons; the mean CV."""
     cells, window = [net.Population(neuron, 2000), net.Population(neuron, 2000)], (0.1, 0.4)
     lines = [
         net.Projection(cells[b], cells[a], net.FixedInDegree(k), j[a, b] / np.sqrt(k), 0.1e-3)
@@ -47,7 +46,7 @@ for k in (100, 1000, 10_000):
     left.plot(drives, [theory(r, k)[0] for r in drives], label=f"K = {k}")
 left.plot(drives, drives, "k--", lw=1, label="balance")
 points, irregular = zip(*[simulated(r, 100) for r in (10.0, 25.0)], strict=True)
-left.plot((10, 25), points, "o", label="4,000 neurons, K = 100")
+left.plot((10, 25), points, "o", label="4,000 neurons")
 left.set(xlabel="external rate (Hz)", ylabel="excitatory rate (Hz)", title="linear")
 left.legend()
 assert min(irregular) > 0.8  # 1996: "strongly irregular", close to Poisson
