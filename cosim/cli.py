@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..models.units import parse
+from .theory.command import add_predictions
+from .theory.command import run as run_theory
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -75,16 +77,6 @@ def _written(args: argparse.Namespace, files: list[str]) -> int:
     return 0
 
 
-def _theory(args: argparse.Namespace) -> int:
-    from .theory_command import predict
-
-    experiment = _experiment(args.neuron)
-    drives = [parse(value, "V") for value in args.mu]
-    sigma, dt = parse(args.sigma, "V"), parse(args.dt, "s") if args.dt else None
-    print(predict(experiment.neuron, args.quantity, drives, sigma, dt, args.json, args.plot))
-    return 0
-
-
 def _doctor(args: argparse.Namespace) -> int:
     from .doctor import report
 
@@ -131,16 +123,12 @@ def _parser() -> argparse.ArgumentParser:
     spice.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
     spice.add_argument("--stimulus", metavar="NAME", help="(default: the first)")
 
-    theory = add("theory", _theory, "predict a rate, a CV or a membrane density")
-    theory.add_argument("quantity", choices=("rate", "cv", "density"))
-    theory.add_argument("--mu", nargs="+", required=True, metavar="DRIVE", help='"15 mV" …')
-    theory.add_argument("--sigma", default="0 V", metavar="NOISE", help="(default: %(default)s)")
-    theory.add_argument("--dt", metavar="TIME", help="exact in discrete time, steps of this length")
-    theory.add_argument(
-        "--neuron", default="fi-curve", metavar="EXPERIMENT",
-        help="take the [neuron] of this experiment (default: %(default)s, Brunel's)",
+    theory = commands.add_parser(
+        "theory", help="predict rates, distributions, responses and network states",
+        description="Predictions of neurons and networks. Each has its own --help.",
     )  # fmt: skip
-    theory.add_argument("--plot", type=Path, metavar="FILE", help="write a plot (svg, png or pdf)")
+    theory.set_defaults(run=run_theory)
+    add_predictions(theory)
 
     add("doctor", _doctor, "say which tools are there and what each is needed for")
     return parser

@@ -4,7 +4,6 @@ The schema is the classes below (msgspec structs); `load` names file, key and va
 """
 
 import re
-import tomllib
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -15,30 +14,18 @@ import numpy as np
 
 from ..models import stimulus as st
 from ..models.neuron import LIF
-from ..models.units import parse
-
-
-class Volt(float):
-    """A voltage in V."""
-
-
-class Second(float):
-    """A time in s."""
-
-
-class Ampere(float):
-    """A current in A."""
-
-
-class Hertz(float):
-    """A frequency in Hz."""
-
-
-class Farad(float):
-    """A capacitance in F."""
-
-
-_UNIT = {Volt: "V", Second: "s", Ampere: "A", Hertz: "Hz", Farad: "F"}
+from .neuron_table import (
+    Ampere,
+    ExperimentError,
+    Hertz,
+    NeuronTable,
+    Second,
+    Table,
+    Volt,
+    make_neuron,
+    quantity,
+    read_toml,
+)
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 PositiveReal = Annotated[float, msgspec.Meta(gt=0)]
@@ -47,31 +34,12 @@ Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 SubstrateName = Literal["theory", "reference", "rtl", "spice"]
 
 
-class ExperimentError(ValueError):
-    """A mistake in an experiment file: file, key, value and what is allowed."""
-
-
-class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class NeuronTable(_Struct, frozen=True):
-    """``[neuron]``."""
-
-    tau_m: Second
-    v_th: Volt
-    v_reset: Volt
-    v_rest: Volt = Volt(0.0)
-    t_ref: Second = Second(0.0)
-    c_m: Farad | None = None
-
-
-class _StimulusTable(_Struct, kw_only=True, tag_field="kind", frozen=True):
+class _StimulusTable(Table, kw_only=True, tag_field="kind", frozen=True):
     name: str
     on: tuple[SubstrateName, ...] = ("theory", "reference", "rtl", "spice")
 
 
-class SweepTable(_Struct, rename={"start": "from", "stop": "to"}, frozen=True):
+class SweepTable(Table, rename={"start": "from", "stop": "to"}, frozen=True):
     """Equally spaced drives."""
 
     start: Volt
@@ -129,7 +97,7 @@ class RecordedTable(_StimulusTable, tag="recorded current", frozen=True):
 StimulusTable = ConstantTable | WhiteNoiseTable | PoissonTable | SpikesTable | RecordedTable
 
 
-class ReferenceTable(_Struct, frozen=True):
+class ReferenceTable(Table, frozen=True):
     """``[reference]``: the floating-point simulation."""
 
     dt: Annotated[tuple[Second, ...], msgspec.Meta(min_length=1)]
@@ -138,7 +106,7 @@ class ReferenceTable(_Struct, frozen=True):
     seed: Seed = 1
 
 
-class RuleTable(_Struct, frozen=True):
+class RuleTable(Table, frozen=True):
     """``[rtl.rule]``: an integer rule stated outright instead of quantised from the neuron."""
 
     threshold: int
@@ -150,7 +118,7 @@ class RuleTable(_Struct, frozen=True):
     delay: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class RtlTable(_Struct, frozen=True):
+class RtlTable(Table, frozen=True):
     """``[rtl]``: the integer core."""
 
     dt: Annotated[tuple[Second, ...], msgspec.Meta(min_length=1)]
@@ -167,7 +135,7 @@ class RtlTable(_Struct, frozen=True):
     rule: RuleTable | None = None
 
 
-class SpiceTable(_Struct, frozen=True):
+class SpiceTable(Table, frozen=True):
     """``[spice]``: the transistor neuron."""
 
     speed_up: Annotated[tuple[PositiveReal, ...], msgspec.Meta(min_length=1)] = (1.0,)
@@ -177,7 +145,7 @@ class SpiceTable(_Struct, frozen=True):
     seed: Seed = 1
 
 
-class CheckTable(_Struct, frozen=True):
+class CheckTable(Table, frozen=True):
     """``[check]``: what to compare and how finely; the budget may not be wider than that."""
 
     observables: tuple[Literal["rate", "cv", "isi"], ...] = ("rate",)
@@ -189,7 +157,7 @@ class CheckTable(_Struct, frozen=True):
     range_error: Fraction = 0.05
 
 
-class ExperimentTable(_Struct, frozen=True):
+class ExperimentTable(Table, frozen=True):
     """A whole file."""
 
     title: str
@@ -244,10 +212,6 @@ class Experiment(msgspec.Struct, frozen=True):
         return [s for s in self.stimuli if substrate in s.on]
 
 
-def _quantity(kind: type[float], value: Any) -> Any:
-    return kind(parse(value, _UNIT[kind]))
-
-
 _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "$.neuron": NeuronTable,
     "$.reference": ReferenceTable,
@@ -269,8 +233,14 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
             raise ValueError(
                 f"kind = {item.get('kind')!r} must be one of {kinds} - at `$.stimulus[{index}]`"
             )
+    neuron = data.get("neuron")
+    if isinstance(neuron, dict) and neuron.get("kind", "LIF") != "LIF":
+        raise ValueError(
+            f"kind = {neuron['kind']!r} must be 'LIF', the neuron of experiments"
+            " (`rheobase theory` takes others) - at `$.neuron`"
+        )
     try:
-        return msgspec.convert(data, ExperimentTable, dec_hook=_quantity)
+        return msgspec.convert(data, ExperimentTable, dec_hook=quantity)
     except msgspec.ValidationError as error:
         unknown = re.search(r"unknown field `.*?`(?: - at `(.*)`)?", str(error))
         if unknown is None:
@@ -324,18 +294,6 @@ def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
             return _recorded(table, folder)
 
 
-def _neuron(table: NeuronTable) -> LIF:
-    c_m = None if table.c_m is None else float(table.c_m)
-    return LIF(
-        tau_m=float(table.tau_m),
-        v_th=float(table.v_th),
-        v_reset=float(table.v_reset),
-        v_rest=float(table.v_rest),
-        t_ref=float(table.t_ref),
-        c_m=c_m,
-    )
-
-
 def _others(item: StimulusTable) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
     """What others published for a stimulus, and whom each substrate must match."""
     if not isinstance(item, SpikesTable):
@@ -377,14 +335,9 @@ def load(path: str | Path) -> Experiment:
         File, key and value of the first mistake, and what is allowed.
     """
     path = Path(path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ExperimentError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: not TOML: {error}") from None
+    data = read_toml(path)
     table: ExperimentTable = _located(str(path), lambda: _convert(data))
-    neuron: LIF = _located(f"{path}: [neuron]", lambda: _neuron(table.neuron))
+    neuron: LIF = _located(f"{path}: [neuron]", lambda: make_neuron(table.neuron))
     _located(str(path), lambda: _check_settings(table))
     stimuli = []
     for index, item in enumerate(table.stimulus):

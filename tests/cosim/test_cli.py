@@ -18,7 +18,7 @@ from rheobase.cosim import doctor
 from rheobase.cosim.cli import main
 from rheobase.cosim.experiment import built_in
 from rheobase.cosim.substrates import chip
-from rheobase.models.theory import discrete_time, fokker_planck, siegert
+from rheobase.models.theory import siegert
 
 SMALL = """
 title = "small"
@@ -82,53 +82,6 @@ def test_python_m_is_the_same_program() -> None:
     assert done.stdout.startswith("usage: rheobase ")
 
 
-@pytest.mark.parametrize("quantity", ["rate", "cv"])
-@pytest.mark.parametrize("dt", [None, "1 ms"])
-def test_theory_is_the_models(
-    capsys: pytest.CaptureFixture[str], quantity: str, dt: str | None
-) -> None:
-    command = ["theory", quantity, "--mu", "15 mV", "25 mV", "--sigma", "5 mV"]
-    command += ["--dt", dt] if dt else []
-    neuron = built_in("fi-curve").neuron
-    if dt:
-        wanted = [getattr(discrete_time.solve(neuron, m, 5e-3, 1e-3), quantity) for m in MUS]
-    else:
-        wanted = [float(getattr(siegert, quantity)(neuron, m, 5e-3)) for m in MUS]
-    assert main([*command, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found == {"x_V": MUS, quantity: wanted, "unit": "Hz" if quantity == "rate" else ""}
-    assert main(command) == 0
-    printed = [float(line.split()[2]) for line in capsys.readouterr().out.splitlines()]
-    assert printed == [float(f"{value:.12g}") for value in wanted]
-
-
-MUS = [15e-3, 25e-3]
-
-
-def test_density_is_the_models(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["theory", "density", "--mu", "15 mV", "--sigma", "5 mV", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    wanted = fokker_planck.stationary(built_in("fi-curve").neuron, 15e-3, 5e-3)
-    assert found == {"x_V": wanted.v.tolist(), "density": wanted.density.tolist(), "unit": "1/V"}
-
-
-def test_theory_takes_the_neuron_of_an_experiment(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = written(tmp_path, SMALL.replace('t_ref = "2 ms"', 't_ref = "5 ms"'))
-    assert main(["theory", "rate", "--mu", "30 mV", "--neuron", str(path), "--json"]) == 0
-    interval = 5e-3 + 20e-3 * np.log((30 - 10) / (30 - 20))
-    assert json.loads(capsys.readouterr().out)["rate"] == pytest.approx([1 / interval], rel=1e-12)
-
-
-@pytest.mark.parametrize(("suffix", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG")])
-def test_plots(tmp_path: Path, suffix: str, magic: bytes) -> None:
-    file = tmp_path / f"rate.{suffix}"
-    assert main(["theory", "rate", "--mu", "15 mV", "25 mV", "--plot", str(file)]) == 0
-    assert file.read_bytes().startswith(magic)
-    assert [*tmp_path.iterdir()] == [file]
-
-
 def test_doctor_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     found = {tool["name"]: tool["version"] for tool in json.loads(capsys.readouterr().out)}
@@ -147,33 +100,6 @@ def test_verify_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 # ------------------------------------------------------------------ mistakes
-
-
-@pytest.mark.parametrize(
-    ("command", "error"),
-    [
-        ("rate --mu 15ms", "'15ms' is a time: write a voltage"),
-        ("rate --mu 15", "'15' is not a quantity: write a voltage"),
-        ("rate --mu 15mV --sigma=-5mV", "sigma must be >= 0 V, not -0.005"),
-        ("rate --mu 15mV --dt 0ms", "dt must be > 0 s, not 0.0"),
-        ("rate --mu 15mV --dt=-1ms", "dt must be > 0 s, not -0.001"),
-        ("density --mu 15mV 20mV --sigma 5mV", "density takes one --mu"),
-        ("density --mu 15mV", "a --sigma above 0 V"),
-        ("rate --mu 15mV --neuron none.toml", "none.toml: cannot be read: No such file"),
-        ("rate --mu 15mV --plot none/a.svg", "cannot write the plot to none/a.svg: No such file"),
-        ("rate --mu 15mV --plot a.txt", "Format 'txt' is not supported"),
-    ],
-)
-def test_mistakes_in_theory(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    command: str,
-    error: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert error in refused(capsys, "theory", *command.split())
-    assert [*tmp_path.iterdir()] == []
 
 
 NOISE = 'kind = "white noise"\nmu = "{}"\nsigma = "{}"'

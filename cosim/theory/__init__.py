@@ -1,0 +1,1 @@
+"""``rheobase theory``: every prediction of `models` from the command line."""
