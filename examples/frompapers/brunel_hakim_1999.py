@@ -18,25 +18,25 @@ from rheobase.models.theory.mean_field import Network, Poisson, fixed_points
 from rheobase.models.theory.stability import onset
 
 # Fig. 1: N = 5,000, C = 1,000, J = 0.1 mV, tau = 20 ms, delay 2 ms, mean external input 25 mV
-n, degree, jump, delay, dt, small = 5000, 1000, -0.1e-3, 2e-3, 0.1e-3, 0.01e-3
+n, degree, jump, delay, mu = 5000, 1000, -0.1e-3, 2e-3, 25e-3
+dt, small = 0.1e-3, 0.01e-3
 neuron = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)
 
 
-def external(sigma: float) -> tuple[float, float]:
-    rate = sigma**2 / neuron.tau_m / small**2  # of small jumps that make this noise
-    return rate, 25e-3 - neuron.tau_m * rate * small
+def rate(sigma: float) -> float:
+    return sigma**2 / neuron.tau_m / small**2  # of jumps of +-`small` that make this noise
 
 
 def theory(sigma: float) -> Network:
-    rate, mu = external(sigma)
-    return Network((neuron,), degree, jump, delay, mu, Poisson(rate, 1, small), sizes=n)
+    noise, mean = Poisson(rate(sigma), 1, small), rate(sigma) * small * neuron.tau_m
+    return Network((neuron,), degree, jump, delay, mu - mean, noise, sizes=n)
 
 
 def simulated(sigma: float, t_stop: float) -> net.Recording:
-    cells, (rate, mu) = net.Population(neuron, n), external(sigma)
+    cells = net.Population(neuron, n)
     inhibition = net.Projection(cells, cells, net.FixedInDegree(degree), jump, delay)
-    inputs = [net.Poisson(cells, rate, small), net.Drive(cells, mu)]
-    return net.simulate([cells], [inhibition], inputs, t_stop, dt, seed=1)
+    noise = [net.Poisson(cells, rate(sigma) / 2, size) for size in (small, -small)]
+    return net.simulate([cells], [inhibition], [*noise, net.Drive(cells, mu)], t_stop, dt, seed=1)
 
 
 critical, at_onset = onset(theory, 1e-3, 5e-3)
