@@ -40,7 +40,7 @@ def simulate(mu, k, t_stop):
 
 figure = Figure(figsize=(8, 3.5), layout="constrained")
 left, right = figure.subplots(1, 2)
-ratios, few = np.array([0.02, 0.05, 0.1, 0.2, 0.5, 1.0]), np.append(0.02, np.linspace(0, 0.2, 60))
+ratios, few = np.array([0.02, 0.05, 0.1, 0.2, 0.5, 1.0]), np.append(0.02, np.linspace(0, 1, 101))
 for mu, color in (20e-3, "tab:red"), (15e-3, "tab:blue"):
     data = [simulate(mu, k, 500.0 if k == 0.02 else 300.0) for k in ratios]
     rate, response, rate_sem, response_sem = np.transpose(data)
