@@ -28,7 +28,7 @@ from .input import IntegerInput
 from .leak import Leak, mapped, targets
 from .lif import IntegerLIF
 
-MOST_TRANSITIONS = 1 << 26  # 1 GiB of them, where they are looked through for traps
+MOST_TRANSITIONS = 1 << 26  # where they are looked through for traps: some 2 GiB
 MOST_STEPS = 1 << 18
 MOST_PASSES = 200
 SETTLED = 1e-10  # relative distance of the hazard from its limit
@@ -219,12 +219,7 @@ class _Grid:
         steps = csr_array((p, (rows, lands_at.ravel())), shape=(everything.size, everything.size))
         used = np.sort(breadth_first_order(steps, -low, return_predecessors=False))
         currents, steps = everything[used], steps[used][:, used]
-        states = _states(neuron, int(currents[0]), int(currents[-1]), leak)
-        if steps.nnz * states.size > MOST_TRANSITIONS:
-            raise ValueError(
-                f"{currents.size} currents and {states.size} states make {steps.nnz * states.size}"
-                f" transitions, more than {MOST_TRANSITIONS}: take fewer bits"
-            )
+        states = _states(neuron, currents, steps.nnz, leak)
         branches = targets(neuron, states, leak)
         u = np.array([u for u, _ in branches])
         s = np.clip(u[:, None, :] + currents[:, None], neuron.v_min, neuron.v_max)
@@ -359,26 +354,23 @@ def _land(
 
 
 def _states(
-    neuron: IntegerLIF, smallest: int, largest: int, leak: Leak | None
+    neuron: IntegerLIF, currents: NDArray[np.int64], filters: int, leak: Leak | None
 ) -> NDArray[np.int64]:
-    """All v between the bounds of those that the reset leads to."""
-    top = neuron.threshold - 1
-    if neuron.reset == "subtract":
-        top = max(top, neuron.v_max - neuron.threshold)
-    if top - neuron.v_min >= MOST_TRANSITIONS:
-        raise ValueError(
-            f"{top - neuron.v_min + 1} states make more than {MOST_TRANSITIONS} transitions:"
-            f" take fewer bits"
-        )
-    v = np.arange(neuron.v_min, top + 1, dtype=np.int64)
-    branches = targets(neuron, v, leak)
-    low = np.min([u for u, _ in branches], axis=0) + smallest
-    high = np.max([u for u, _ in branches], axis=0) + largest
+    """All v between the bounds of those that the reset leads to; each has `filters` transitions."""
+    subtract = neuron.reset == "subtract"
+    top = max(neuron.threshold - 1, neuron.v_max - neuron.threshold if subtract else neuron.v_min)
     first = last = neuron.v_reset
-    while True:
-        inside = slice(first - neuron.v_min, last - neuron.v_min + 1)
-        before = (first, last)
-        first = max(min(first, int(low[inside].min())), neuron.v_min)
-        last = min(max(last, int(high[inside].max())), top)
-        if (first, last) == before:
-            return np.arange(first, last + 1, dtype=np.int64)
+    new = np.array([neuron.v_reset])
+    while new.size > 0:
+        u = np.concatenate([u for u, _ in targets(neuron, new, leak)])
+        low = min(max(int(u.min() + currents[0]), neuron.v_min), first)
+        high = max(min(int(u.max() + currents[-1]), top), last)
+        new = np.concatenate((np.arange(low, first), np.arange(last + 1, high + 1)))
+        first, last = low, high
+        if (last - first + 1) * filters > MOST_TRANSITIONS:
+            raise ValueError(
+                f"{currents.size} currents and {last - first + 1} states or more make"
+                f" {(last - first + 1) * filters} transitions, more than {MOST_TRANSITIONS}:"
+                f" take fewer bits"
+            )
+    return np.arange(first, last + 1)

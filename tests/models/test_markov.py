@@ -339,6 +339,9 @@ def test_what_the_chain_refuses():
         markov.solve(replace(neuron, input_width=2), src)
     with pytest.raises(ValueError, match="n_max must be >= 0, not -1"):
         markov.isi_pmf(neuron, src, -1)
+    with pytest.raises(ValueError, match=r"GiB for a limit of 1 GiB: take fewer bits"):
+        far = source({-20_000: 0.25, 3: 0.25, 20_000: 0.5})
+        markov.solve(brunel(16, 0.0008), far)
     with pytest.raises(ValueError, match="take fewer bits"):
         markov.solve(brunel(20, 5e-5), white_noise(15, 5, 1e-3))
     no_leak = IntegerLIF(32, 2**31 - 1, 0, leak_bits=1, leak_multiplier=2, input_width=32)
