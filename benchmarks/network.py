@@ -30,9 +30,9 @@ DT, WARM, TAU, THETA, RESET, REFRACTORY, J, DELAY = (
 )
 G, ETA, SPREAD = 5.0, 2.0, 0.1
 CASES = {  # excitatory neurons per inhibitory thousand, biological seconds, individual synapses
-    "N = 12,500": (2500, 0.3, False),
-    "N = 12,500, individual": (2500, 0.3, True),
-    "N = 1,250": (250, 3.0, False),
+    "N = 12,500": (2500, 0.2, False),
+    "N = 12,500, individual": (2500, 0.2, True),
+    "N = 1,250": (250, 2.0, False),
 }
 
 

@@ -90,13 +90,13 @@ class Cells:
         groups = int(self._shares[-1])
         refuse_beyond_memory(
             n * len(counted) * count_rows * np.dtype(counts_kind).itemsize
-            + 8 * n * len(channels) * sum_rows
+            + 4 * n * len(channels) * sum_rows
             + 8 * steps * recorded.size
             + 16 * groups * self._capacity,
             "the ring buffers and recordings",
         )
         counts = np.zeros((len(counted), count_rows, n), counts_kind)
-        sums = np.zeros((len(channels), sum_rows, n))
+        sums = np.zeros((len(channels), sum_rows, n), np.float32)
         self._rings = {id(w): counts[j] for j, w in enumerate(counted)}
         self._rings |= {id(w): sums[channels[w.projection.synapse][0]] for w in summed}
         means = [p.rate * dt for p in poisson]

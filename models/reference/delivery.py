@@ -1,8 +1,9 @@
 """From the spikes of one block of steps to what arrives at each target at each later step.
 
 What is on its way waits in ring buffers, one row per step, row ``step % rows``. Synapses of one
-weight and one delay are counted; others are summed, in double precision. A block is no longer than
-the shortest delay, so that whoever reads a row finds it complete (Morrison et al. 2005).
+weight and one delay are counted; others are summed in single precision, which takes half the time
+of double precision: the buffer stays in the second-level cache. A block is no longer than the
+shortest delay, so that whoever reads a row finds it complete (Morrison et al. 2005).
 
 Each thread delivers to its own targets only: it takes the part ``low[s]:high[s]`` of the targets of
 source s. The order in which a target gets its spikes does not depend on the number of threads.

@@ -114,7 +114,7 @@ class Projection:
     An array has one entry per pair of `Pairs`. A callable is given a ``numpy.random.Generator`` and
     a number n and returns n values, each for one synapse. If weight and delay are numbers, a
     synapse takes 2 bytes (4 if `post` has more than 65,536 neurons), else 8 (10): individual
-    weights are kept in single precision.
+    weights are kept and summed in single precision.
     """
 
     pre: Population | SpikeTrains

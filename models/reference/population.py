@@ -54,7 +54,7 @@ class State(NamedTuple):
     counter: NDArray[np.int32]
     x: NDArray[np.float64]
     counts: NDArray[np.unsignedinteger]
-    sums: NDArray[np.float64]
+    sums: NDArray[np.float32]
     random: NDArray[np.uint64]
     kind: int
     refractory: int

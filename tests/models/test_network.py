@@ -161,7 +161,8 @@ def both(case: str, individual: bool, fault: str = "") -> tuple[tuple, tuple]:
     ):
         sources, targets = rng.integers(0, n, 4 * N), rng.integers(0, N, 4 * N)
         size = rng.integers(1, 4, 4 * N) if individual else np.ones(4 * N)
-        weights = (size * weight).astype(np.float32 if individual else float).astype(float)
+        weight = np.ldexp(np.rint(np.ldexp(weight, 24)), -24)  # exact in single precision
+        weights = size * weight
         delays = rng.integers(1, 30, 4 * N) if individual else np.full(4 * N, 12)
         given = (weights, delays * DT) if individual else (weight, 12 * DT)
         projections.append(Projection(pre, cells, Pairs(sources, targets), *given, synapse))
