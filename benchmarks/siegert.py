@@ -1,9 +1,9 @@
-"""Siegert rates per second on one thread: rheobase against NNMT 1.3 (Layer et al. 2022).
+"""Siegert rates per CPU second: rheobase against NNMT 1.3 (Layer et al. 2022).
 
 Run: ``python benchmarks/siegert.py``. Both get the same 200,000 inputs, inside NNMT's range.
 """
 
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 from nnmt.lif import delta
@@ -30,9 +30,9 @@ def theirs() -> np.ndarray:
 def seconds(function, repeats: int = 5) -> list[float]:
     out = []
     for _ in range(repeats):
-        start = perf_counter()
+        start = process_time()
         function()
-        out.append(perf_counter() - start)
+        out.append(process_time() - start)
     return out
 
 

@@ -35,6 +35,7 @@ from .siegert import constants, cv, gap_to_threshold
 _LEFT = 2.5  # the continued fraction serves x <= -_LEFT
 _FRACTIONS = 40
 _TERMS = 30  # of the Taylor series
+_INVERSE = 1.0 / np.maximum(np.arange(_TERMS + 3), 1)
 _NODES, _WEIGHTS = legendre.leggauss(14)
 _FORGET = 20.0  # twice this many e-foldings and the start of the integration no longer matters
 _UNDERFLOW = -760.0
@@ -65,8 +66,8 @@ def _advance(p: complex, x: float, w: complex, length: float, floor: float) -> t
         previous, term = 1.0 + 0.0j, w * h  # terms of u, times h**n
         u, slope = previous + term, term
         for n in range(_TERMS):
-            new = 2.0 * h * ((x + t) * (n + 1) * term + h * (n + p) * previous)
-            previous, term = term, new / ((n + 1) * (n + 2))
+            new = (x + t) * term + h * (n + p) * _INVERSE[n + 1] * previous
+            previous, term = term, 2.0 * h * _INVERSE[n + 2] * new
             u += term
             slope += (n + 2) * term
         zero |= u.real <= 0.0
@@ -104,8 +105,8 @@ def _log_transform(p: complex, a: float, d: float, floor: float) -> tuple[comple
     else:
         damping = np.sqrt(2.0 * p).real  # at least so fast errors die out ...
         if a > 2.0 * _FORGET:
-            damping = max(damping, _FORGET)
-        back = _FORGET / damping if damping > 2.5 else np.inf  # ... whence w may start roughly
+            damping = max(damping, a)
+        back = _FORGET / damping if damping > 1.8 else np.inf  # ... whence w may start roughly
         if a - back > edge:
             w = a - back + np.sqrt((a - back) ** 2 + 2.0 * p)
         else:
@@ -143,7 +144,9 @@ def _saddle(time: float, a: float, d: float) -> tuple[float, float, float]:
         if abs(mean - time) < 0.01 * sqrt(variance):
             break
         inside = c
-        c += mean / variance * (mean / time - 1.0)
+        step = mean / variance * (mean / time - 1.0)
+        longest = -4.0 * _UNDERFLOW / abs(mean - time)  # beyond, the density has underflowed
+        c += min(max(step, -longest), longest)
         if c <= pole:
             c = 0.5 * (pole + inside)
     return c, level, variance
@@ -219,7 +222,7 @@ def isi_density(neuron: LIF, mu: ArrayLike, sigma: ArrayLike, t: ArrayLike) -> N
     check("t", t, np.isfinite(t), "finite")
     check("sigma", sigma, sigma > 0, "> 0 V")
     check("sigma", sigma, cv(neuron, mu, sigma) >= _LEAST_CV, f"enough for a CV of {_LEAST_CV:g}")
-    return _densities(t.ravel(), mu.ravel(), sigma.ravel(), constants(neuron)).reshape(t.shape)
+    return _densities(t.ravel(), mu.ravel(), sigma.ravel(), constants(neuron)).reshape(t.shape)[()]
 
 
 def isi_laplace(
@@ -255,4 +258,4 @@ def isi_laplace(
     mu, sigma, s = drive_and_noise(mu, sigma, s=numbers("s", s, "iufc"))
     check("s", s, np.isfinite(s), "finite")
     check("sigma", sigma, sigma > 0, "> 0 V")
-    return _transforms(s.ravel(), mu.ravel(), sigma.ravel(), constants(neuron)).reshape(s.shape)
+    return _transforms(s.ravel(), mu.ravel(), sigma.ravel(), constants(neuron)).reshape(s.shape)[()]

@@ -180,7 +180,7 @@ def _rate(
     if tau_s is not None:
         outside = ~colored_noise.in_domain(neuron, mu, sigma, tau_s)
         _warn(f"tau_s = {tau_s!r} s", outside, "5 %", "simulate")
-    return out
+    return out[()]
 
 
 def _warn(shift: str, outside: NDArray[np.bool_], error: str, instead: str) -> None:
@@ -270,7 +270,7 @@ def cv(neuron: LIF, mu: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:
         reaches threshold, 1 (rare escapes are Poisson) below.
     """
     mu, sigma = drive_and_noise(mu, sigma)
-    return _cvs(mu.ravel(), sigma.ravel(), constants(neuron)).reshape(mu.shape)
+    return _cvs(mu.ravel(), sigma.ravel(), constants(neuron)).reshape(mu.shape)[()]
 
 
 def rate_dmu(neuron: LIF, mu: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:
@@ -289,7 +289,7 @@ def rate_dmu(neuron: LIF, mu: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64
     Relative error <= 1e-12; 0 where it underflows.
     """
     mu, sigma = drive_and_noise(mu, sigma)
-    return _slopes(mu.ravel(), sigma.ravel(), constants(neuron), False).reshape(mu.shape)
+    return _slopes(mu.ravel(), sigma.ravel(), constants(neuron), False).reshape(mu.shape)[()]
 
 
 def rate_dsigma(neuron: LIF, mu: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:
@@ -308,7 +308,7 @@ def rate_dsigma(neuron: LIF, mu: ArrayLike, sigma: ArrayLike) -> NDArray[np.floa
     Relative error <= 1e-12; 0 where it underflows.
     """
     mu, sigma = drive_and_noise(mu, sigma)
-    return _slopes(mu.ravel(), sigma.ravel(), constants(neuron), True).reshape(mu.shape)
+    return _slopes(mu.ravel(), sigma.ravel(), constants(neuron), True).reshape(mu.shape)[()]
 
 
 def fi_curve(neuron: LIF, mu: ArrayLike) -> NDArray[np.float64]:
@@ -352,7 +352,7 @@ def mu_for_rate(neuron: LIF, rate: ArrayLike, sigma: ArrayLike) -> NDArray[np.fl
     )
     check("rate", rate, (rate > 0) & (rate < np.inf) & (rate * neuron.t_ref < 1), what)
     check_noise(sigma)
-    return _drives(rate.ravel(), sigma.ravel(), constants(neuron)).reshape(rate.shape)
+    return _drives(rate.ravel(), sigma.ravel(), constants(neuron)).reshape(rate.shape)[()]
 
 
 def current_for_rate(neuron: LIF, rate: ArrayLike, sigma: ArrayLike = 0.0) -> NDArray[np.float64]:

@@ -112,6 +112,7 @@ def test_white_noise_against_a_dense_matrix(mu, sigma):
     assert abs(discrete_time.solve(NEURON, mu, sigma, 1e-3).rate - extrapolated) < bound
 
 
+@pytest.mark.filterwarnings("ignore:the boundary shift")
 def test_the_threshold_shift_explains_but_does_not_judge():
     """At 1 ms and 25/3 mV the shifted Siegert rate is 1 % off; what is left is of first order."""
     off = {}
@@ -164,6 +165,7 @@ def test_density_and_atom_make_one():
     assert abs(by_neuron.mean() - predicted) < Z * by_neuron.std(ddof=1) / sqrt(20)
 
 
+@pytest.mark.filterwarnings("ignore:the boundary shift")
 def test_rare_escapes_keep_their_accuracy():
     """From 1e9 to 1e31 steps to a spike; the shifted Siegert rate is right to a few percent."""
     for mu, sigma in ((12e-3, 2e-3), (8e-3, 2e-3), (8e-3, 1.45e-3)):
