@@ -81,8 +81,8 @@ class SpikesTable(_StimulusTable, tag="input spikes", frozen=True):
     amplitude: Volt
     width: Second
     duration: Second
-    published: dict[str, tuple[int, ...]] = {}
-    expect: dict[SubstrateName, str] = {}
+    published: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
+    expect: dict[SubstrateName, str] = msgspec.field(default_factory=dict)
 
 
 class RecordedTable(_StimulusTable, tag="recorded current", frozen=True):

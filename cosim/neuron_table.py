@@ -126,7 +126,7 @@ def convert_neuron(data: Any, where: str) -> Neuron:
         if not isinstance(data, dict):
             raise ValueError(f"must be a table, not {data!r}")
         kind = data.get("kind", "LIF")
-        if kind not in NEURON_TABLES:
+        if not isinstance(kind, str) or kind not in NEURON_TABLES:
             raise ValueError(
                 f"kind = {kind!r} must be one of {', '.join(map(repr, NEURON_TABLES))}"
             )

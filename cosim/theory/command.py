@@ -124,7 +124,6 @@ INTEGER = (
     Option("--dt", "s", "time step", required=True),
     Option("--lsb", "V", "voltage of one integer", required=True),
     Option("--width", WHOLE, "bits of the state", required=True),
-    Option("--mu", "V", "drive R I", required=True),
     Option("--sigma", "V", "white noise", "0 V"),
     replace(RATES, required=False, help="of Poisson synapses, in place of --sigma"),
     replace(WEIGHTS, required=False),
@@ -231,19 +230,20 @@ PREDICTIONS = (
          Option("--in-degree", WHOLE, "excitatory synapses", "1000"),
          Option("--delay", "s", "", "1.5 ms")),
     ),
-    Prediction("integer", "chain", "rate and CV of a quantised neuron, exactly", INTEGER),
+    Prediction("integer", "chain", "rate and CV of a quantised neuron, exactly",
+               (*INTEGER, MUS)),
     Prediction(
         "integer-isi", "chain", "distribution of its inter-spike interval",
-        (*INTEGER, Option("--steps", WHOLE, "longest interval (default: 4 means)")),
+        (*INTEGER, MU, Option("--steps", WHOLE, "longest interval (default: 4 means)")),
     ),
-    Prediction("integer-density", "chain", "stationary distribution of its state", INTEGER),
+    Prediction("integer-density", "chain", "stationary distribution of its state", (*INTEGER, MU)),
     Prediction(
         "integer-correlation", "chain", "serial correlation of its intervals",
-        (*INTEGER, Option("--lags", WHOLE, "", "5")),
+        (*INTEGER, MU, Option("--lags", WHOLE, "", "5")),
     ),
     Prediction(
         "integer-synapse", "chain", "rate and CV behind a decaying integer synaptic current",
-        (*INTEGER, Option("--tau-s", "s", "time constant of the current", required=True),
+        (*INTEGER, MUS, Option("--tau-s", "s", "time constant of the current", required=True),
          Option("--current-width", WHOLE, "bits of the current", required=True)),
     ),
 )  # fmt: skip

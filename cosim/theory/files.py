@@ -1,7 +1,7 @@
 """Neurons and networks from TOML files.
 
-A network has ``[[population]]`` tables (neuron, size, drive) and ``[[projection]]`` tables (source,
-target, in_degree, weight, delay). A population without a neuron of its own has that of ``[neuron]``.
+A network has tables ``[[population]]`` (neuron, size, drive) and ``[[projection]]`` (source,
+target, in_degree, weight, delay). Populations without a neuron of their own have ``[neuron]``.
 """
 
 from importlib import resources
@@ -46,7 +46,7 @@ class PopulationTable(Table, frozen=True):
     name: str
     neuron: dict[str, Any] | None = None
     size: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    drive: dict[str, Any] = {}
+    drive: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class ProjectionTable(Table, frozen=True):
@@ -156,7 +156,9 @@ def read_network(name: str) -> tuple[Network, tuple[str, ...]]:
         met.add(at)
         in_degrees[at], weights[at], delays[at] = link.in_degree, link.weight, link.delay
     try:
-        external = Poisson(*([getattr(d, key) for d in drives] for key in _SOURCES))
+        external = Poisson(
+            *([getattr(d, key) for d in drives] for key in ("rate", "in_degree", "weight"))
+        )
         network = Network(
             tuple(neurons), in_degrees, weights, delays, [d.mu for d in drives], external,
             None if None in sizes else sizes, whole.dt, whole.tau_s,
@@ -164,6 +166,3 @@ def read_network(name: str) -> tuple[Network, tuple[str, ...]]:
     except (ValueError, TypeError) as error:
         raise ExperimentError(f"{path}: {error}") from None
     return network, tuple(names)
-
-
-_SOURCES = ("rate", "in_degree", "weight")

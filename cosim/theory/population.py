@@ -76,8 +76,8 @@ def network(args: Namespace) -> Result:
         ):
             cv = float(siegert.cv(neuron, mu, sigma))
             rows.append((number, name, r, mu, sigma, cv, *state))
-    number, population, *columns = (list(column) for column in zip(*rows, strict=True))
-    several = [f"{n} at {k}" for k, n in zip(number, population, strict=True)]
+    numbers, populations, *columns = (list(column) for column in zip(*rows, strict=True))
+    several = [f"{n} at {k}" for k, n in zip(numbers, populations, strict=True)]
     heads = (
         ("rate", "Hz", True), ("mu", "V", False), ("sigma", "V", False), ("CV", "", True),
         ("unstable modes", "", False), ("frequency", "Hz", False), ("gain", "", False),
@@ -85,8 +85,8 @@ def network(args: Namespace) -> Result:
     )  # fmt: skip
     return Result(
         (
-            Column("population", "", population if len(points) == 1 else several),
-            Column("fixed point", "", number),
+            Column("population", "", populations if len(points) == 1 else several),
+            Column("fixed point", "", numbers),
         ),
         tuple(
             Column(name, unit, values, plotted)

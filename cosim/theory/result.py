@@ -24,11 +24,6 @@ class Column:
     values: Any
     plotted: bool = True
 
-    @property
-    def label(self) -> str:
-        """Name and unit."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
-
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -116,11 +111,11 @@ def plot(result: Result, path: Path) -> None:
         for column in columns:
             values = np.array([np.nan if v is None else v for v in column.values], float)
             axes.plot(x.values, values, line, ms=4, label=column.name)
-        name = columns[0].label if len(columns) == 1 else unit
-        axes.set_ylabel(name)
+        names = ", ".join(column.name for column in columns)
+        axes.set_ylabel(f"{names} ({unit})" if unit else names)
         if len(columns) > 1:
             axes.legend()
-    all_axes[-1].set_xlabel(x.label)
+    all_axes[-1].set_xlabel(f"{x.name} ({x.unit})" if x.unit else x.name)
     if result.log and x is result.inputs[0]:
         all_axes[-1].set_xscale("log")
     draft = path.with_name(f".{os.getpid()}.{path.name}")  # the suffix names the format

@@ -78,7 +78,8 @@ def rate(args: Namespace) -> Result:
 def log_rate(args: Namespace) -> Result:
     """Siegert's, of the rate in Hz."""
     neuron, inputs = read_neuron(args.neuron, LIF), _drive_and_noise(args)
-    found = siegert.log_rate(neuron, *(column.values for column in inputs), tau_s=args.tau_s)
+    mu, sigma = (column.values for column in inputs)
+    found = siegert.log_rate(neuron, mu, sigma, tau_s=args.tau_s)
     return Result(inputs, (Column("ln(rate / Hz)", "", found),))
 
 

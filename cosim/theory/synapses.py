@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -43,11 +44,12 @@ def fixed_jumps(args: Namespace) -> Result:
     """Rate in continuous time; with `dt` rate and CV in steps."""
     neuron = read_neuron(args.neuron, LIF)
     inputs = (Column("mu", "V", args.mu),)
+    cvs: tuple[Column, ...] = ()
+    found: list[Any] = []
     if args.dt is None:
-        found = [fixed.solve(neuron, args.rates, args.weights, mu) for mu in args.mu]
-        cvs = ()
+        found += [fixed.solve(neuron, args.rates, args.weights, mu) for mu in args.mu]
     else:
-        found = [
+        found += [
             discrete_time.solve_jumps(neuron, mu, args.rates, args.weights, args.dt)
             for mu in args.mu
         ]

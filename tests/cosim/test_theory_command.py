@@ -23,6 +23,22 @@ FILES = {
     "cond": 'kind = "conductance"\ntau_m = "20 ms"\nv_th = "-50 mV"\nv_reset = "-60 mV"\n'
     'v_rest = "-70 mV"\ne_e = "0 mV"\ne_i = "-80 mV"\nt_ref = "2 ms"',
 }
+NETWORK = """
+[neuron]
+tau_m = "20 ms"
+v_th = "20 mV"
+v_reset = "10 mV"
+t_ref = "2 ms"
+[[population]]
+name = "I"
+drive = { mu = "22 mV", rate = "2 kHz", in_degree = 1, weight = "0.5 mV" }
+[[projection]]
+source = "I"
+target = "I"
+in_degree = 100
+weight = "-0.1 mV"
+delay = "1 ms"
+"""
 NOISE = '--mu "15 mV" --sigma "4 mV"'
 SPIKES = '--rates "57.7 kHz" "9.425 kHz" --weights "0.1 mV" "-0.5 mV"'
 CHAIN = f'--dt "1 ms" --lsb "0.5 mV" --width 8 {NOISE}'
@@ -53,7 +69,7 @@ COMMANDS = {
     "network": ("brunel-network", {"rate": "Hz", "frequency": "Hz", "state": ""}),
     "loop-gain": (f"brunel-network {FEW}", {"gain": "", "phase": "degrees"}),
     "finite-size": (f"brunel-network {FEW}", {"S E": "Hz", "|S E,I|": "Hz"}),
-    "balanced": ("brunel-network", {"balanced": "Hz", "mean field": "Hz"}),
+    "balanced": ("net.toml", {"balanced": "Hz", "mean field": "Hz"}),
     "brunel": ("--g 5 --eta 2", {"rate": "Hz", "state": ""}),
     "integer": (CHAIN, {"rate": "Hz", "CV": ""}),
     "integer-isi": (CHAIN, {"interval": "s", "probability": ""}),
@@ -68,6 +84,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with a file for each kind of neuron."""
     for name, text in FILES.items():
         (tmp_path / f"{name}.toml").write_text(f"[neuron]\n{text}\n")
+    (tmp_path / "net.toml").write_text(NETWORK)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -109,7 +126,7 @@ def test_a_prediction_as_json_table_and_plot(
     rows = {len(values["values"]) for values in found["columns"].values()}
     assert len(rows) == 1 and min(rows) > 0
     assert (folder / "drawn.svg").read_bytes().startswith(b"<?xml")
-    assert len([*folder.iterdir()]) == len(FILES) + 1
+    assert len([*folder.iterdir()]) == len(FILES) + 2
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -206,7 +223,7 @@ def test_brunels_network_is_in_its_asynchronous_state(capsys: pytest.CaptureFixt
     assert column(named, "frequency")[0] == pytest.approx(column(found, "frequency")[0], rel=1e-6)
 
 
-def test_balanced_rates_of_brunels_network_cancel_its_input(tmp_path: Path) -> None:
+def test_a_network_file_means_what_it_says() -> None:
     network, names = read_network("brunel-network")
     assert names == ("E", "I")
     assert network.in_degrees.tolist() == [[1000, 250]] * 2
@@ -227,11 +244,21 @@ def test_the_qif_population_is_bistable_between_its_folds(
     assert len(column(below, "rate")) == 1
 
 
-def test_the_integer_chain_is_near_the_exact_steps(capsys: pytest.CaptureFixture[str]) -> None:
-    fine = '--dt "1 ms" --lsb "0.02 mV" --width 12'
-    found = predicted(capsys, f"integer {fine} {NOISE}")
-    steps = predicted(capsys, f'rate {NOISE} --dt "1 ms"')
-    assert column(found, "rate")[0] == pytest.approx(column(steps, "rate")[0], rel=2e-3)
+def test_the_integer_chain_is_near_the_exact_steps(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rounding the input to integers lowers the threshold by half an LSB.
+
+    Besides, it and the leak (without bias, if stochastic) add a variance of LSB**2 / 3 at most to
+    that of a step, (0.87 mV)**2; the rate grows as sigma**2.5 here.
+    """
+    fine = '--dt "1 ms" --lsb "0.02 mV" --width 12 --leak-bits 24 --rounding stochastic'
+    found = predicted(capsys, f"integer {fine} {NOISE} --neuron mine.toml")
+    lower = FILES["mine"].replace('v_th = "20 mV"', 'v_th = "19.99 mV"')
+    (folder / "mine.toml").write_text(f"[neuron]\n{lower}\n")
+    steps = predicted(capsys, f'rate {NOISE} --dt "1 ms" --neuron mine.toml')
+    wanted = column(steps, "rate")[0]
+    assert column(found, "rate")[0] == pytest.approx(wanted, rel=2.5 / 2 / 3 * (0.02 / 0.87) ** 2)
 
 
 # ------------------------------------------------------------------ mistakes
@@ -261,7 +288,7 @@ def refused(capsys: pytest.CaptureFixture[str], line: str) -> str:
         ("rate --mu 15mV --dt 1ms --tau-s 1ms", "give --dt or --tau-s, not both"),
         ("rate --mu 15mV --dt 1ms --neuron eif.toml", "with --dt: eif.toml: [neuron] is EIF; this"),
         ("rate --mu 15mV --neuron cond.toml", "is ConductanceLIF; this prediction is for LIF or E"),
-        ("density --mu 15mV --sigma 0mV", "sigma must be > 0"),
+        ("density --mu 15mV --sigma 0mV", "sigma must be finite and > 0 V"),
         ("density --mu 15mV --sigma 0mV --dt 1ms", "--sigma must be > 0 V for a density"),
         ("rate --mu 15mV --neuron none.toml", "none.toml: cannot be read: No such file"),
         ("rate --mu 15mV --plot none/a.svg", "cannot write the plot to none/a.svg: No such file"),
@@ -277,7 +304,7 @@ def refused(capsys: pytest.CaptureFixture[str], line: str) -> str:
 )
 def test_mistakes(folder: Path, capsys: pytest.CaptureFixture[str], line: str, error: str) -> None:
     assert error in refused(capsys, line)
-    assert len([*folder.iterdir()]) == len(FILES)
+    assert len([*folder.iterdir()]) == len(FILES) + 1
 
 
 def test_what_is_outside_the_domain_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,36 +336,22 @@ def test_mistakes_in_a_neuron(
 
 def test_experiments_keep_to_lif(folder: Path) -> None:
     path = folder / "eif.toml"
-    path.write_text('title = "x"\n' + path.read_text() + "[[stimulus]]\n")
+    stimulus = '[[stimulus]]\nname = "a"\nkind = "constant current"\nmu = ["30 mV"]\n'
+    path.write_text('title = "x"\n' + path.read_text() + stimulus)
     with pytest.raises(ValueError, match=r"kind = 'EIF' must be 'LIF', the neuron of experiments"):
         load(path)
 
 
-NETWORK = """
-[neuron]
-tau_m = "20 ms"
-v_th = "20 mV"
-v_reset = "10 mV"
-t_ref = "2 ms"
-[[population]]
-name = "I"
-drive = { mu = "22 mV", rate = "2 kHz", in_degree = 1, weight = "0.5 mV" }
-[[projection]]
-source = "I"
-target = "I"
-in_degree = 100
-weight = "-0.1 mV"
-delay = "1 ms"
-"""
-
-
-def test_a_network_of_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "net.toml").write_text(NETWORK)
+def test_a_network_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
     found = predicted(capsys, "network net.toml")
     rate, mu, sigma = (column(found, name)[0] for name in ("rate", "mu", "sigma"))
     assert mu == pytest.approx(22e-3 + 20e-3 * (2e3 * 0.5e-3 - 100 * 0.1e-3 * rate))
     assert sigma == pytest.approx(sqrt(20e-3 * (2e3 * 0.25e-6 + 100 * 0.01e-6 * rate)))
-    assert "--point" not in refused(capsys, "finite-size net.toml")
+    cancel = 2e3 * 0.5e-3 / (100 * 0.1e-3) + 22e-3 / 20e-3 / (100 * 0.1e-3)
+    balanced = predicted(capsys, "balanced net.toml")
+    assert column(balanced, "balanced") == pytest.approx([cancel])
+    assert column(balanced, "mean field") == pytest.approx([rate])
+    assert "sizes" in refused(capsys, "finite-size net.toml")
 
 
 @pytest.mark.parametrize(
