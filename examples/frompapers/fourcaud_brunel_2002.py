@@ -3,7 +3,8 @@
 N. Fourcaud & N. Brunel, Dynamics of the firing probability of noisy integrate-and-fire neurons,
 Neural Computation 14:2057 (2002). Drawn against the synaptic time constant: the rate, by the
 paper's law (threshold and reset move up by alpha / 2 sigma sqrt(tau_s / tau_m)) and by simulation;
-and what is left of the response to an input of infinite frequency, 0 with white noise.
+and what is left of the response to an input of infinite frequency, 0 with white noise. The inputs
+are ours.
 """
 
 import sys
@@ -19,14 +20,14 @@ from rheobase.models.theory.colored_noise import shifts
 
 tau, sigma, per = 20e-3, 5e-3, 20  # time steps in a tau_s
 neuron = LIF(tau_m=tau, v_th=20e-3, v_reset=10e-3)
-A = 1.3238  # of the response, A eps rate / sigma sqrt(tau_s / tau_m); after eq. 4.33 (recalled)
-assert round(2 * shifts(neuron, tau)[0], 3) == 2.065  # alpha = sqrt(2) |zeta(1/2)| (Section 4)
+A = 1.3238  # of the response at high frequency, A rate / sigma sqrt(tau_s / tau_m) (recalled)
+assert round(2 * shifts(neuron, tau)[0], 2) == 2.07  # alpha = sqrt(2) |zeta(1/2)|, after eq. 4.33
 
 
-def simulate(mu, k, t_stop):
+def simulate(mu, k):
     """Rate, response over rate / sigma, and their standard errors, with tau_s = k tau_m."""
     rng, decay, dt = np.random.default_rng(1), np.exp(-1 / per), k * tau / per
-    noise = rng.standard_normal((round(t_stop / dt / 5), 5))
+    noise = rng.standard_normal((round(60 / dt), 5))
     noise[1:] *= np.sqrt(1 - decay**2)
     s = sigma / np.sqrt(2 * k) * lfilter([1], [1, -decay], noise, axis=0)  # Ornstein-Uhlenbeck
     drive = mu + (s[1:] + s[:-1]) / 2  # mean over a step
@@ -42,7 +43,7 @@ figure = Figure(figsize=(8, 3.5), layout="constrained")
 left, right = figure.subplots(1, 2)
 ratios, few = np.array([0.02, 0.05, 0.1, 0.2, 0.5, 1.0]), np.append(0.02, np.linspace(0, 1, 101))
 for mu, color in (20e-3, "tab:red"), (15e-3, "tab:blue"):
-    data = [simulate(mu, k, 500.0 if k == 0.02 else 300.0) for k in ratios]
+    data = [simulate(mu, k) for k in ratios]
     rate, response, rate_sem, response_sem = np.transpose(data)
     rises = [sigma * shifts(neuron, k * tau)[0] if k else 0.0 for k in few]
     law = [siegert.rate(LIF(tau, neuron.v_th + x, neuron.v_reset + x), mu, sigma) for x in rises]
