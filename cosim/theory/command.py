@@ -1,8 +1,8 @@
 """The predictions of ``rheobase theory`` and their options, as a table; and how one is run.
 
-A prediction ``name`` is the function of that name in one of `single`, `synapses`, `population` and
-`chain`, which is imported when it is asked for. It takes the options, converted to SI, and returns
-a `Result`.
+A prediction ``name`` is the function of that name in one of `single`, `synapses`, `population`,
+`given` and `chain`, which is imported when it is asked for. It takes the options, converted to SI,
+and returns a `Result`.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from typing import Any
 from ...models.units import parse
 
 NUMBER, WHOLE, FILE, WORD, FLAG = "number", "whole number", "file", "word", "flag"
-_SHOWN = {"V": "VOLTAGE", "s": "TIME", "Hz": "FREQUENCY", NUMBER: "X", WHOLE: "N", FILE: "FILE"}
+_SHOWN = {"V": "VOLTAGE", "s": "TIME", "Hz": "FREQUENCY", "A": "CURRENT", "F": "CAPACITANCE",
+          NUMBER: "X", WHOLE: "N", FILE: "FILE", WORD: "NAME"}  # fmt: skip
 
 
 EPILOG = (
@@ -230,6 +231,20 @@ PREDICTIONS = (
          Option("--in-degree", WHOLE, "excitatory synapses", "1000"),
          Option("--delay", "s", "", "1.5 ms")),
     ),
+    Prediction(
+        "spikes", "given", "spikes under the input spikes or the recorded current of an experiment",
+        (Option("file", FILE, "experiment, such as published-trace", required=True),
+         Option("--stimulus", WORD, "its name (default: the first)"), STEP),
+    ),
+    Prediction(
+        "measured-leak", "given", "rate of a membrane whose leak current is a table",
+        (Option("file", FILE, "CSV: voltage in V, current into the membrane in A", required=True),
+         Option("--c-m", "F", "capacitance", required=True),
+         Option("--v-th", "V", "threshold", required=True),
+         Option("--v-reset", "V", "reset", required=True),
+         Option("--t-ref", "s", "dead time", "0 s"),
+         Option("--current", "A", "drive", required=True, many=True)),
+    ),
     Prediction("integer", "chain", "rate and CV of a quantised neuron, exactly",
                (*INTEGER, MUS)),
     Prediction(
@@ -270,7 +285,7 @@ def add_predictions(theory: argparse.ArgumentParser) -> None:
                 how |= {"nargs": "+", "default": option.default and [option.default]}
             else:
                 how |= {"default": option.default}
-            if option.kind in _SHOWN:
+            if option.choices is None:
                 how |= {"metavar": _SHOWN[option.kind]}
             command.add_argument(option.name, **how)
         command.add_argument("--json", action="store_true", help="print JSON, in SI units")

@@ -58,7 +58,7 @@ def table(result: Result) -> str:
     lines = [f"{fact.name}: {_cell(fact.values, fact.unit)}" for fact in result.facts]
     columns = (*result.inputs, *result.outputs)
     count = len(columns[0].values)
-    rows = np.unique(np.linspace(0, count - 1, min(count, ROWS)).round().astype(int))
+    rows = np.linspace(0, count - 1, min(count, ROWS)).round().astype(int)
     cells = [[c.name, *(_cell(c.values[k], c.unit) for k in rows)] for c in columns]
     widths = [max(map(len, column)) for column in cells]
     for row in zip(*cells, strict=True):
@@ -98,6 +98,8 @@ def plot(result: Result, path: Path) -> None:
     """Outputs against the first input that varies, a panel for each unit."""
     from matplotlib.figure import Figure
 
+    if not len(result.inputs[0].values):
+        raise ValueError("--plot: there is nothing to draw")
     panels: dict[str, list[Column]] = {}
     for column in result.outputs:
         if column.plotted:

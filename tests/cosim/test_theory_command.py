@@ -44,6 +44,7 @@ SPIKES = '--rates "57.7 kHz" "9.425 kHz" --weights "0.1 mV" "-0.5 mV"'
 CHAIN = f'--dt "1 ms" --lsb "0.5 mV" --width 8 {NOISE}'
 EVENTS = '--neuron cond.toml --rate-e "3 kHz" --rate-i "1 kHz" --weight-e 0.01 --weight-i 0.02'
 QIF = '--neuron qif.toml --mu "-5 mV" --delta "1 mV" --coupling "15 mV"'
+LEAK = 'leak.csv --c-m "1 nF" --v-th "20 mV" --v-reset "0 V" --current "2 nA"'
 FEW = '--frequency "1 Hz" "100 Hz"'
 
 # each prediction once, with columns it must have
@@ -71,6 +72,8 @@ COMMANDS = {
     "finite-size": (f"brunel-network {FEW}", {"S E": "Hz", "|S E,I|": "Hz"}),
     "balanced": ("net.toml", {"balanced": "Hz", "mean field": "Hz"}),
     "brunel": ("--g 5 --eta 2", {"rate": "Hz", "state": ""}),
+    "spikes": ("published-trace", {"spike": "", "time": "s"}),
+    "measured-leak": (LEAK, {"rate": "Hz", "error": "Hz"}),
     "integer": (CHAIN, {"rate": "Hz", "CV": ""}),
     "integer-isi": (CHAIN, {"interval": "s", "probability": ""}),
     "integer-density": (CHAIN, {"V": "V", "probability": ""}),
@@ -85,6 +88,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in FILES.items():
         (tmp_path / f"{name}.toml").write_text(f"[neuron]\n{text}\n")
     (tmp_path / "net.toml").write_text(NETWORK)
+    np.savetxt(tmp_path / "leak.csv", [[v, -v / 20e6] for v in np.linspace(-0.1, 0.1, 41)],
+               delimiter=",")  # fmt: skip
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -126,7 +131,7 @@ def test_a_prediction_as_json_table_and_plot(
     rows = {len(values["values"]) for values in found["columns"].values()}
     assert len(rows) == 1 and min(rows) > 0
     assert (folder / "drawn.svg").read_bytes().startswith(b"<?xml")
-    assert len([*folder.iterdir()]) == len(FILES) + 2
+    assert len([*folder.iterdir()]) == len(FILES) + 3
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -138,7 +143,7 @@ def test_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert out.startswith(f"usage: rheobase theory {name} ")
     assert "--json" in out and "--plot FILE" in out
     assert ("--neuron" in out) != (name in ("network", "loop-gain", "finite-size", "balanced",
-                                            "brunel"))  # fmt: skip
+                                            "brunel", "spikes", "measured-leak"))  # fmt: skip
 
 
 def test_help_lists_every_prediction(capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,6 +249,20 @@ def test_the_qif_population_is_bistable_between_its_folds(
     assert len(column(below, "rate")) == 1
 
 
+def test_spikes_are_the_published_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    """Pedersen et al. (2024): the exact neuron fires in steps 460, 510, 710, 760 of 0.1 ms."""
+    exact = column(predicted(capsys, "spikes published-trace"), "time")
+    assert [int(t / 0.1e-3) for t in exact] == [460, 510, 710, 760]
+    steps = column(predicted(capsys, 'spikes published-trace --dt "0.1 ms"'), "time")
+    assert steps == pytest.approx([46.1e-3, 51.1e-3, 71.1e-3, 76.1e-3])
+
+
+def test_a_measured_leak_of_a_resistor_is_lapicques(capsys: pytest.CaptureFixture[str]) -> None:
+    """R = 20 Mohm, C = 1 nF, I = 2 nA: 20 mV on the way to 40 mV."""
+    found = predicted(capsys, f"measured-leak {LEAK}")
+    assert column(found, "rate")[0] == pytest.approx(1 / (20e-3 * log(2)), rel=1e-9)
+
+
 def test_the_integer_chain_is_near_the_exact_steps(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,6 +313,9 @@ def refused(capsys: pytest.CaptureFixture[str], line: str) -> str:
         ("rate --mu 15mV --plot none/a.svg", "cannot write the plot to none/a.svg: No such file"),
         ("rate --mu 15mV --plot a.txt", "Format 'txt' is not supported"),
         (f"fixed-jumps {SPIKES} 1mV", "rates and weights must"),
+        ("spikes fi-curve", "fi-curve.toml: has no input spikes and no recorded current"),
+        ("spikes published-trace --stimulus x", "--stimulus must be one of 'NIR input', not 'x'"),
+        (LEAK.replace("leak.csv", "measured-leak mine.toml"), "mine.toml: must be rows of volts,"),
         ("network none.toml", "none.toml: cannot be read: No such file"),
         ("finite-size brunel-network --point 2", "--point must be in 1 .. 1, not 2"),
         ("finite-size brunel-network --point x", "--point: 'x' is not a whole number"),
@@ -304,7 +326,7 @@ def refused(capsys: pytest.CaptureFixture[str], line: str) -> str:
 )
 def test_mistakes(folder: Path, capsys: pytest.CaptureFixture[str], line: str, error: str) -> None:
     assert error in refused(capsys, line)
-    assert len([*folder.iterdir()]) == len(FILES) + 1
+    assert len([*folder.iterdir()]) == len(FILES) + 2
 
 
 def test_what_is_outside_the_domain_is_told(capsys: pytest.CaptureFixture[str]) -> None:
