@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .prefetch import CACHE_LINE, prefetch
+
 
 class Spikes(NamedTuple):
     """Spikes of one block of steps, of one population.
@@ -41,6 +43,23 @@ def cuts(first: NDArray, target: NDArray, borders: NDArray, cut: NDArray) -> Non
 
 
 @njit(cache=True, nogil=True)
+def _fetch(array: NDArray, low: int, high: int) -> None:
+    for t in range(low, high, CACHE_LINE // array.itemsize):
+        prefetch(array, t)
+
+
+@njit(cache=True, nogil=True)
+def _at_step(spikes: Spikes, k: int, sources: NDArray) -> int:
+    """Write into `sources` who spiked at step k of the block; how many."""
+    found = 0
+    for g in range(spikes.first.shape[0]):
+        for j in range(spikes.first[g, k], spikes.first[g, k + 1]):
+            sources[found] = spikes.ids[g, j]
+            found += 1
+    return found
+
+
+@njit(cache=True, nogil=True)
 def count(
     counts: NDArray,
     spikes: Spikes,
@@ -51,14 +70,16 @@ def count(
     high: NDArray,
 ) -> None:
     """Count the spikes of the block that began at step `begin`."""
-    ids, first = spikes
-    for k in range(first.shape[1] - 1):
+    sources = np.empty(low.size + 1, np.int32)
+    for k in range(spikes.first.shape[1] - 1):
         row = counts[(begin + k + delay) % counts.shape[0]]
-        for g in range(first.shape[0]):
-            for j in range(first[g, k], first[g, k + 1]):
-                s = ids[g, j]
-                for t in target[low[s] : high[s]]:
-                    row[t] += 1
+        found = _at_step(spikes, k, sources)
+        sources[found] = sources[0]
+        for j in range(found):
+            s, after = sources[j], sources[j + 1]
+            _fetch(target, low[after], high[after])
+            for t in target[low[s] : high[s]]:
+                row[t] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -73,17 +94,21 @@ def add(
     high: NDArray,
 ) -> None:
     """Add the weights of the spikes of the block that began at step `begin`."""
-    ids, first = spikes
     rows = sums.shape[0]
-    for k in range(first.shape[1] - 1):
+    sources = np.empty(low.size + 1, np.int32)
+    for k in range(spikes.first.shape[1] - 1):
         now = (begin + k) % rows
-        for g in range(first.shape[0]):
-            for j in range(first[g, k], first[g, k + 1]):
-                s = ids[g, j]
-                after = delay[low[s] : high[s]]
-                to, by = target[low[s] : high[s]], weight[low[s] : high[s]]
-                for t in range(after.size):
-                    row = now + np.int64(after[t])
-                    if row >= rows:
-                        row -= rows
-                    sums[row, to[t]] += by[t]
+        found = _at_step(spikes, k, sources)
+        sources[found] = sources[0]
+        for j in range(found):
+            s, after = sources[j], sources[j + 1]
+            _fetch(target, low[after], high[after])
+            _fetch(weight, low[after], high[after])
+            _fetch(delay, low[after], high[after])
+            to, by = target[low[s] : high[s]], weight[low[s] : high[s]]
+            late = delay[low[s] : high[s]]
+            for t in range(late.size):
+                row = now + np.int64(late[t])
+                if row >= rows:
+                    row -= rows
+                sums[row, to[t]] += by[t]
