@@ -67,7 +67,7 @@ def test_stationary_distribution_of_a_chain():
 
 
 def test_stationary_distribution_keeps_its_accuracy_over_all_scales():
-    """Up with probability 1e-9, down with 1/2: each state is 2e-9 times as likely as the one below."""
+    """Up with probability 1e-9, down with 1/2: each is 2e-9 times as likely as the one below."""
     q = np.diag(np.full(9, 1e-9), 1) + np.diag(np.full(9, 0.5), -1)
     p = stationary(q)
     assert p[1:] / p[:-1] == pytest.approx(np.full(9, 2e-9), rel=1e-14, abs=0)

@@ -1,12 +1,18 @@
 """What rounding does, in closed form: against the leak itself and the free membrane's mean."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from rheobase.models.integer import markov
 from rheobase.models.integer.input import IntegerInput
-from rheobase.models.integer.laws import dead_zone, decay, rounding_bias
-from rheobase.models.integer.lif import IntegerLIF
+from rheobase.models.integer.laws import dead_zone, decay, rounding_bias, width_for
 from rheobase.models.integer.leak import targets
+from rheobase.models.integer.lif import IntegerLIF
+from rheobase.models.integer.quantise import quantise
+from rheobase.models.neuron import LIF
+from rheobase.models.theory import discrete_time
 
 
 @pytest.mark.parametrize("leak", ["multiply", "shift"])
@@ -66,3 +72,78 @@ def test_laws_refuse_a_neuron_without_leak():
     for law in (rounding_bias, dead_zone):
         with pytest.raises(ValueError, match="leak_multiplier = 256 is no leak"):
             law(neuron, 1.0)
+
+
+# --- the width that an accuracy needs -----------------------------------------------------------
+
+BRUNEL = LIF(tau_m=0.02, v_th=0.02, v_reset=0.01)
+POINTS = [  # dt, mu, sigma, accuracy; whose chains are small
+    ("floor", 2e-3, 0.015, 0.005, 0.05),
+    ("floor", 2e-3, 0.025, 0.003, 0.01),
+    ("floor", 1e-3, 0.025, 0.003, 0.05),
+    ("nearest", 1e-3, 0.015, 0.005, 0.01),
+    ("nearest", 1e-3, 0.025, 0.003, 0.01),
+    ("nearest", 1e-3, 0.012, 0.004, 0.05),
+    ("nearest", 5e-4, 0.019, 0.002, 0.05),
+    ("stochastic", 1e-3, 0.015, 0.005, 0.01),
+    ("stochastic", 1e-3, 0.012, 0.004, 0.05),
+    ("stochastic", 5e-4, 0.019, 0.002, 0.05),
+    ("stochastic", 2e-4, 0.015, 0.005, 0.05),
+]
+ROUNDINGS = ["floor", "nearest", "stochastic"]
+
+
+def off(dt, mu, sigma, lsb, bits, rounding):
+    """Relative error of the integer neuron's rate, by its chain and the real-valued one's."""
+    made = quantise(BRUNEL, dt, lsb, bits, leak_bits=24, rounding=rounding)
+    source, _ = made.input_white_noise(mu, sigma)
+    rate = markov.solve(made.neuron, source).rate / dt
+    return rate / discrete_time.solve(BRUNEL, mu, sigma, dt).rate - 1
+
+
+@pytest.mark.parametrize("rounding, dt, mu, sigma, accuracy", POINTS)
+def test_the_width_gives_the_accuracy(rounding, dt, mu, sigma, accuracy):
+    lsb, bits = width_for(BRUNEL, mu, sigma, dt, accuracy, rounding)
+    assert abs(off(dt, mu, sigma, lsb, bits, rounding)) <= accuracy
+
+
+@pytest.mark.parametrize("rounding, dt, mu, sigma, accuracy", [POINTS[0], POINTS[3], POINTS[8]])
+def test_a_law_that_is_four_times_too_generous_is_caught(rounding, dt, mu, sigma, accuracy):
+    lsb, bits = width_for(BRUNEL, mu, sigma, dt, accuracy, rounding)
+    assert abs(off(dt, mu, sigma, 4 * lsb, bits, rounding)) > accuracy
+
+
+def test_one_bit_less_saturates_or_cannot_hold_the_threshold():
+    for mu, sigma in ((0.0, 0.012), (0.015, 0.005)):
+        lsb, bits = width_for(BRUNEL, mu, sigma, 1e-3, 0.05, "stochastic")
+        if mu > 0:
+            with pytest.raises(ValueError, match="the smallest sufficient width"):
+                quantise(BRUNEL, 1e-3, lsb, bits - 2)
+        else:
+            whole = off(1e-3, mu, sigma, lsb, bits, "stochastic")
+            less = off(1e-3, mu, sigma, lsb, bits - 1, "stochastic")
+            assert abs(less - whole) > 0.05 * 0.01  # the share that saturation may take
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_more_accuracy_takes_a_smaller_lsb(rounding):
+    found = [
+        width_for(BRUNEL, 0.015, 0.005, 1e-4, accuracy, rounding)
+        for accuracy in (0.1, 0.03, 0.01, 1e-3, 1e-4)
+    ]
+    assert all(a.lsb > b.lsb and a.bits <= b.bits for a, b in pairwise(found))
+
+
+def test_width_for_refuses():
+    for change, message in [
+        ({"sigma": 0.0}, r"sigma must be finite and > 0 V, not 0\.0"),
+        ({"mu": float("nan")}, "mu must be finite"),
+        ({"dt": 0.0}, r"dt must be finite and > 0 s, not 0\.0"),
+        ({"accuracy": 0.2}, r"accuracy must be > 0 and <= 0\.1, not 0\.2"),
+        ({"rounding": "up"}, "rounding must be floor, nearest or stochastic, not 'up'"),
+        ({"sigma": 1e-4}, "leave no rate that a double can hold"),
+        ({"accuracy": 1e-13}, "bits, more than 32"),
+    ]:
+        given = {"mu": 0.015, "sigma": 0.005, "dt": 1e-3, "accuracy": 0.01, **change}
+        with pytest.raises(ValueError, match=message):
+            width_for(BRUNEL, **given)
