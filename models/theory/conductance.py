@@ -40,8 +40,9 @@ from ..neuron import LIF, ConductanceLIF
 from . import fokker_planck, siegert
 
 _REACH = 9.0  # standard deviations of the free membrane below reset and mean
-_PER_JUMP = 10  # grid intervals in the smallest jump
+_PER_LARGEST, _PER_SMALLEST = 10, 4  # grid intervals in the largest and the smallest jump
 _FEWEST = 500
+_TOLERANCE = 1e-4
 _LARGEST_BAND = 2**24  # elements
 _ROUNDING = 1e-12
 
@@ -237,6 +238,10 @@ def stationary(
 
     near = effective(neuron, rate_e, rate_i, a_e, a_i, mu)
     lowest = min(neuron.v_reset, near.neuron.v_rest + near.mu) - _REACH * near.sigma / sqrt(2)
+    if rate_e == 0 and lowest <= neuron.e_i:
+        raise ValueError(
+            f"rate_e must be > 0 Hz: V comes near e_i = {neuron.e_i!r} V, without noise"
+        )
     return fokker_planck.stationary(
         near.neuron, 0.0, 0.0, drift=drift, diffusion=diffusion, v_min=lowest
     )
@@ -249,9 +254,9 @@ class JumpRate:
     Attributes
     ----------
     rate : float
-        Hz; extrapolated from grids of two spacings.
+        Hz; extrapolated from grids of two spacings. 0 where it underflows.
     error : float
-        Estimate of the relative error of `rate`: what a third, coarser grid changes, plus rounding.
+        Bound on the relative error of `rate`: what coarser grids change, plus rounding.
     """
 
     rate: float
@@ -282,7 +287,8 @@ def jump_rate(
     Returns
     -------
     JumpRate
-        Its error is 1e-6 or less as a rule, and 1e-4 where the rate is below 0.1 Hz.
+        Its error is below 1e-4, as a rule below 1e-5; where spikes are so rare that this would
+        take a larger grid than one of 2**24 elements, it is what that grid achieves.
 
     Raises
     ------
@@ -293,20 +299,28 @@ def jump_rate(
     v_inf = neuron.v_rest + mu
     if events.rates.size == 0 or (rate_e == 0 and v_inf <= neuron.v_th):
         rate = 0.0 if v_inf <= neuron.v_th else float(fi_curve(neuron, mu))
-        return JumpRate(rate, _ROUNDING)
+        return JumpRate(rate, 0.0)
     lowest = min(neuron.v_reset, v_inf, *events.reversals)
-    smallest = float(np.min(events.weights * np.abs(events.reversals - neuron.v_th)))
-    n = max(ceil(_PER_JUMP * (neuron.v_th - lowest) / smallest), _FEWEST)
     ends = np.array([[lowest], [neuron.v_th]])
     jumps = np.max(events.weights * np.abs(events.reversals - ends), axis=0)
-    if (4 * n) ** 2 * jumps.sum() > _LARGEST_BAND * (neuron.v_th - lowest):
+    span = neuron.v_th - lowest
+    n = ceil(max(_PER_LARGEST * span / jumps.max(), _PER_SMALLEST * span / jumps.min(), _FEWEST))
+    largest_n = sqrt(_LARGEST_BAND * span / jumps.sum())
+    if 4 * n > largest_n:
         raise ValueError(
-            f"a_e = {a_e!r} and a_i = {a_i!r} must be larger or closer to each other: a grid that "
-            f"resolves the smallest jump, of {smallest!r} V, would be too large"
+            f"a_e = {float(a_e)!r} and a_i = {float(a_i)!r} must be larger or closer to each "
+            f"other: a grid that resolves jumps of {float(jumps.min()):.3g} V would be too large"
         )
-    found = [_passage(neuron, events, v_inf, lowest, k * n) for k in (1, 2, 4)]
-    coarse, fine = ((4 * found[i + 1] - found[i]) / 3 for i in (0, 1))
-    return JumpRate(1 / (neuron.t_ref + fine), abs(coarse / fine - 1) + _ROUNDING)
+    found = [_passage(neuron, events, v_inf, lowest, k * n // 2) for k in (1, 2, 4, 8)]
+    while np.all(np.isfinite(found)):
+        n *= 2
+        coarsest, coarse, fine = ((4 * found[i + 1] - found[i]) / 3 for i in (-4, -3, -2))
+        # of third order (T has kinks between grid points), if not better
+        error = max(abs(coarse / fine - 1), abs(coarsest / coarse - 1) / 8) + _ROUNDING
+        if error < _TOLERANCE or 4 * n > largest_n:
+            return JumpRate(1 / (neuron.t_ref + fine), error)
+        found.append(_passage(neuron, events, v_inf, lowest, 4 * n))
+    return JumpRate(0.0, 0.0)
 
 
 def _passage(neuron: ConductanceLIF, events: _Input, v_inf: float, lowest: float, n: int) -> float:

@@ -87,24 +87,10 @@ def _passage(eta: float, low: float, high: float) -> float:
 
 
 def fi_curve(neuron: QIF, mu: ArrayLike) -> NDArray[np.float64]:
-    """Noiseless rate against the drive.
+    """Noiseless rate in Hz against the drive `mu` in V; parameters and errors as for `rate`.
 
-    Parameters
-    ----------
-    neuron : QIF
-    mu : array_like
-        Drive in V.
-
-    Returns
-    -------
-    ndarray
-        Hz, of the shape of `mu`; from -infinity to +infinity ``sqrt(mu / v_scale) / (pi tau_m)``
-        for ``t_ref = 0``. 0 where a fixed point of the drift lies between reset and peak.
-
-    Raises
-    ------
-    ValueError
-        `mu` is empty or not finite.
+    From -infinity to +infinity ``sqrt(mu / v_scale) / (pi tau_m)`` if ``t_ref = 0``; 0 where a
+    fixed point of the drift lies between reset and peak.
     """
     (mu,) = _checked(mu=mu)
     low, high = _bounds(neuron)
@@ -239,10 +225,10 @@ def _scaled(neuron: QIF, mu: float, delta: float, coupling: float) -> tuple[floa
             f"{neuron!r}"
         )
     for name, value in (("mu", mu), ("delta", delta), ("coupling", coupling)):
-        if not isfinite(value):
-            raise ValueError(f"{name} must be finite, not {float(value)!r}")
-    if delta <= 0:
-        raise ValueError(f"delta must be > 0 V, not {float(delta)!r}")
+        if not abs(value) <= _LARGEST:
+            raise ValueError(f"{name} must be finite, within +-{_LARGEST:g}, not {float(value)!r}")
+    if delta < 1 / _LARGEST:
+        raise ValueError(f"delta must be >= {1 / _LARGEST:g} V, not {float(delta)!r}")
     return mu / neuron.v_scale, delta / neuron.v_scale, coupling / neuron.v_scale
 
 
@@ -260,7 +246,11 @@ def _folds(half: float, a: float) -> list[float]:
     least = 3 * a / 8
     if a <= 0 or slope(least) >= 0:
         return []
-    return [brentq(slope, *ends, xtol=1e-300, rtol=1e-15) for ends in ((0, least), (least, a))]
+    return [_root(slope, 0.0, least), _root(slope, least, a)]
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    return float(brentq(function, low, high, xtol=1e-300, rtol=1e-15, maxiter=1000))
 
 
 def fixed_points(neuron: QIF, mu: float, delta: float, coupling: float) -> list[FixedPoint]:
@@ -271,7 +261,7 @@ def fixed_points(neuron: QIF, mu: float, delta: float, coupling: float) -> list[
     neuron : QIF
         From -infinity to +infinity, without refractory time.
     mu, delta : float
-        Centre and half-width in V of the Lorentzian density of the neurons' drives, ``delta > 0``.
+        Centre and half-width in V of the Lorentzian density of the neurons' drives, delta >= 1e-50.
     coupling : float
         J in V: each of N neurons lifts all others by J / N at each of its spikes, which is a drive
         of ``J tau_m rate`` for N -> oo. Negative for inhibition.
@@ -294,13 +284,12 @@ def fixed_points(neuron: QIF, mu: float, delta: float, coupling: float) -> list[
     largest = 2 * max(abs(a), sqrt(abs(eta)), sqrt(half))
     largest_inverse = 2 * max(sqrt(abs(eta)) / half, (abs(a) / half**2) ** (1 / 3), half**-0.5)
     edges = [1 / largest_inverse, *_folds(half, a), largest]
-    roots = set()
-    for low, high in pairwise(edges):
-        at_low, at_high = (_balance(u, half, a) - eta for u in (low, high))
-        if at_low * at_high <= 0:
-            roots.add(
-                brentq(lambda u: _balance(u, half, a) - eta, low, high, xtol=1e-300, rtol=1e-15)
-            )
+
+    def excess(u: float) -> float:  # monotonic from edge to edge
+        return _balance(u, half, a) - eta
+
+    ends = [(low, high) for low, high in pairwise(edges) if excess(low) * excess(high) <= 0]
+    roots = {_root(excess, low, high) for low, high in ends}
     return [_fixed_point(neuron, u / pi, -half / u, j) for u in sorted(roots)]
 
 

@@ -226,7 +226,7 @@ def simulated(given, n, seed):
 @pytest.mark.parametrize("given", INPUTS)
 def test_jump_rate_is_the_simulated_rate(given):
     found = conductance.jump_rate(NEURON, *given)
-    assert found.error < 2e-4
+    assert found.error < 1e-4
     spikes_per_event = found.rate / (given[0] + given[1])
     rate, error = simulated(given, int(min(6e6 * spikes_per_event, 40_000)), seed=3)
     assert error < 0.02 * rate

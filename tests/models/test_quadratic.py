@@ -365,3 +365,33 @@ def test_a_simulated_population_follows_the_mean_field():
     assert np.abs(z(15.0)).max() < 6
     assert np.mean(z(15.0) ** 2) < 2
     assert np.mean(z(15.0 * 1.01) ** 2) > 20  # a coupling that is 1 % off is told apart
+
+
+@pytest.mark.parametrize(
+    ("neuron", "change", "message"),
+    [
+        (UNIT, {"mu": inf}, r"mu must be finite, within \+-1e\+50, not inf"),
+        (UNIT, {"delta": 0.0}, "delta must be >= 1e-50 V, not 0"),
+        (UNIT, {"coupling": np.nan}, "coupling must be finite"),
+        (QIF(1.0, 1.0, v_peak=100.0), {}, "the mean field holds for v_reset = -inf"),
+        (QIF(1.0, 1.0, t_ref=0.1), {}, "the mean field holds for v_reset = -inf"),
+    ],
+)
+def test_bad_populations_are_named(neuron, change, message):
+    with pytest.raises(ValueError, match=message):
+        quadratic.fixed_points(neuron, **(MPR | change))
+
+
+@pytest.mark.parametrize(
+    ("t", "initial", "drive", "message"),
+    [
+        ([0.0], (0.1, 0.0), None, "t must be one ascending series of 2 times or more"),
+        ([0.0, 1.0, 1.0], (0.1, 0.0), None, "t must be one ascending series"),
+        ([0.0, np.nan], (0.1, 0.0), None, "t must be finite"),
+        ([0.0, 1.0], (-0.1, 0.0), None, "initial must be a rate >= 0 Hz and a voltage"),
+        ([0.0, 1.0], (0.1, 0.0), lambda t: np.nan, "drive must be finite, not nan V at"),
+    ],
+)
+def test_bad_transients_are_named(t, initial, drive, message):
+    with pytest.raises(ValueError, match=message):
+        quadratic.evolve(UNIT, **MPR, t=t, initial=initial, drive=drive)
