@@ -53,9 +53,9 @@ def in_domain(
     """Where the shifted Siegert rate has been measured to be within 5 % of the truth.
 
     ``tau_s <= 0.03 tau_m``, ``|v_th - v_rest - mu| <= 2 sigma`` and ``v_th - v_reset >= sigma``.
-    There the rates of Monte Carlo runs (standard error 0.2 to 0.5 %; t_ref 0, 0.03 and 0.1 tau_m)
-    are 0 to 2 % above the formula's with ``tau_s = 0.01 tau_m`` and 0 to 4 % with 0.03. Without
-    noise nothing moves.
+    There the rates of Monte Carlo runs (standard error 0.2 to 0.7 %; t_ref 0, 0.03 and 0.1 tau_m)
+    differ by up to 2 % with ``tau_s = 0.01 tau_m`` and 4 % with 0.03, the formula's being the lower
+    ones. Without noise nothing moves.
     """
     near = np.abs(neuron.v_th - neuron.v_rest - mu) <= _FARTHEST * sigma
     wide = neuron.v_th - neuron.v_reset >= _NARROWEST * sigma

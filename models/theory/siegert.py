@@ -176,6 +176,7 @@ def _rate(
         far = (dt / neuron.tau_m) ** (-3 / 8) * 0.93 * sigma  # see Notes of rate
         outside = (np.exp(out) if logarithm else out) * dt > 0.01
         outside |= (sigma > 0) & (neuron.v_th - neuron.v_rest - mu > far)
+        outside |= neuron.v_th - neuron.v_reset < sigma * sqrt(dt / neuron.tau_m)
         _warn(f"dt = {dt!r} s", outside, "1 %", "discrete_time.solve is exact")
     if tau_s is not None:
         outside = ~colored_noise.in_domain(neuron, mu, sigma, tau_s)
@@ -237,8 +238,9 @@ def rate(
     The shift for `dt`, against `discrete_time.solve`, is within 1 % where ``rate dt <= 0.01`` (the
     overshoot of a step is left out: at most one step an interval) and
     ``v_th - v_rest - mu <= 0.93 sigma (tau_m / dt)**(3/8)`` (deeper, the rate is exponentially
-    sensitive). It explains a simulation; judge one by `discrete_time`. The domain of the shift for
-    `tau_s` is that of `colored_noise.in_domain`: 5 %.
+    sensitive) and ``v_th - v_reset >= sigma sqrt(dt / tau_m)`` (one step's noise). It explains a
+    simulation; judge one by `discrete_time`. The shift for `tau_s` is within 5 % in the domain of
+    `colored_noise.in_domain`.
     """
     return _rate(neuron, mu, sigma, dt, tau_s, logarithm=False)
 

@@ -369,6 +369,8 @@ def test_the_time_step_matters_where_it_does_not_warn():
 def test_the_warning_says_how_many_inputs():
     with pytest.warns(UserWarning, match=r"dt = 0.001 s may be off .* 1 % .* 1 of 2 inputs"):
         siegert.log_rate(BRUNEL, [12e-3, 40e-3], 4e-3, dt=1e-3)
+    with pytest.warns(UserWarning, match="1 of 2 inputs"):  # reset within a step's noise
+        siegert.rate(BRUNEL, -0.3, [0.1, 0.3], dt=1e-4)
     with pytest.warns(UserWarning, match=r"tau_s = 0.005 s may be off .* 5 % .* 2 of 2 inputs"):
         siegert.rate(BRUNEL, [12e-3, 19e-3], 4e-3, tau_s=5e-3)
 
