@@ -13,10 +13,10 @@ width: `rheobase.models.theory.siegert` takes it into account by its `dt`.
 
 from dataclasses import replace
 from fractions import Fraction
-from math import expm1, inf, pi, sqrt
+from math import expm1, inf, log, pi, sqrt
 from typing import Literal, NamedTuple
 
-from scipy.special import erfcx, ndtr, ndtri
+from scipy.special import erfcx, log_ndtr, ndtri_exp
 
 from ..neuron import LIF
 from ..theory import siegert
@@ -164,10 +164,10 @@ def width_for(
         second += 1 / (2 * sigma * leak) ** 2
     allowed = (1 - _SATURATION) * accuracy
     lsb = 2 * allowed / (first + sqrt(first**2 + 4 * second * allowed))
-    below = _SATURATION * accuracy * float(ndtr(a * sqrt(2)))
-    lowest = mu + sigma / sqrt(2) * float(ndtri(below))
-    highest = max(neuron.v_th, abs(neuron.v_reset)) - neuron.v_rest
-    bits = 1 + max(3, (round(max(highest, -lowest) / lsb) + 1).bit_length())
+    below = log(_SATURATION * accuracy) + float(log_ndtr(a * sqrt(2)))
+    lowest = mu + sigma / sqrt(2) * float(ndtri_exp(below))
+    reach = max(neuron.v_th - neuron.v_rest, abs(neuron.v_reset - neuron.v_rest), -lowest)
+    bits = 1 + max(3, (round(reach / lsb) + 1).bit_length())
     if bits > 32:
         raise ValueError(f"accuracy = {accuracy} takes {bits} bits, more than 32 (LSB {lsb:.3g} V)")
     return Width(lsb, bits)

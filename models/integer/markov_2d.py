@@ -28,11 +28,12 @@ from .input import IntegerInput
 from .leak import Leak, mapped, targets
 from .lif import IntegerLIF
 
-MOST_TRANSITIONS = 1 << 26  # where they are looked through for traps: some 2 GiB
+MOST_TRANSITIONS = 1 << 25  # where they are looked through for traps: some 2 GiB
 MOST_STEPS = 1 << 18
 MOST_PASSES = 200
 SETTLED = 1e-10  # relative distance of the hazard from its limit
 STATIONARY = 1e-8  # distance from stationary of the distribution after a spike, sum of |..|
+EPS = float(np.finfo(float).eps)
 WINDOW = 32  # steps over which a change of the hazard is watched
 
 
@@ -152,7 +153,7 @@ def solve(
     return Chain2D(
         mean + neuron.refractory,
         variance,
-        found.unsettled + unsettled * longest / mean + found.pmf.size * np.finfo(float).eps,
+        float(found.unsettled + unsettled * longest / mean + found.pmf.size * EPS),
         np.concatenate((np.zeros(neuron.refractory + 1), found.pmf)),
         found.left,
         found.hazard,
@@ -211,6 +212,7 @@ class _Grid:
     ) -> "_Grid":
         """Find the states that the currents and the neuron can be in, and their steps."""
         low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
+        _check_size(f"{1 << width} currents", (1 << width) * source.values.size)
         everything = np.arange(low, high + 1, dtype=np.int64)
         decayed = mapped(low, high, everything, decay, "decay")
         lands_at = np.clip(decayed[:, None] + source.values, low, high) - low
@@ -219,6 +221,7 @@ class _Grid:
         steps = csr_array((p, (rows, lands_at.ravel())), shape=(everything.size, everything.size))
         used = np.sort(breadth_first_order(steps, -low, return_predecessors=False))
         currents, steps = everything[used], steps[used][:, used]
+        _check_size(f"{currents.size} by {currents.size} currents", currents.size**2)
         states = _states(neuron, currents, steps.nnz, leak)
         branches = targets(neuron, states, leak)
         u = np.array([u for u, _ in branches])
@@ -367,10 +370,15 @@ def _states(
         high = max(min(int(u.max() + currents[-1]), top), last)
         new = np.concatenate((np.arange(low, first), np.arange(last + 1, high + 1)))
         first, last = low, high
-        if (last - first + 1) * filters > MOST_TRANSITIONS:
-            raise ValueError(
-                f"{currents.size} currents and {last - first + 1} states or more make"
-                f" {(last - first + 1) * filters} transitions, more than {MOST_TRANSITIONS}:"
-                f" take fewer bits"
-            )
+        _check_size(
+            f"{currents.size} currents and {last - first + 1} states or more",
+            (last - first + 1) * filters,
+        )
     return np.arange(first, last + 1)
+
+
+def _check_size(what: str, transitions: int) -> None:
+    if transitions > MOST_TRANSITIONS:
+        raise ValueError(
+            f"{what} make {transitions} transitions, more than {MOST_TRANSITIONS}: take fewer bits"
+        )

@@ -134,6 +134,17 @@ def test_more_accuracy_takes_a_smaller_lsb(rounding):
     assert all(a.lsb > b.lsb and a.bits <= b.bits for a, b in pairwise(found))
 
 
+def test_the_width_does_not_depend_on_where_the_rest_is():
+    shifted = LIF(tau_m=0.02, v_th=-0.045, v_reset=-0.055, v_rest=-0.065)
+    a, b = (width_for(neuron, 0.015, 0.005, 1e-3, 0.01) for neuron in (BRUNEL, shifted))
+    assert a.bits == b.bits and a.lsb == pytest.approx(b.lsb, rel=1e-12)
+
+
+def test_a_drive_far_above_threshold_takes_few_bits_below_rest():
+    lsb, bits = width_for(BRUNEL, 0.1, 1e-3, 1e-4, 0.01, "stochastic")
+    assert 2 ** (bits - 2) * lsb < 0.02 < 2 ** (bits - 1) * lsb
+
+
 def test_width_for_refuses():
     for change, message in [
         ({"sigma": 0.0}, r"sigma must be finite and > 0 V, not 0\.0"),

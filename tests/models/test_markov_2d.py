@@ -228,7 +228,12 @@ def test_what_the_chain_refuses():
         markov_2d.solve(neuron, src, 4, lambda i: 2 * i)
     with pytest.raises(TypeError, match="decay must lead to integers, not float64"):
         markov_2d.solve(neuron, src, 4, lambda i: i / 2)
-    with pytest.raises(ValueError, match="transitions, more than 67108864: take fewer bits"):
+    with pytest.raises(ValueError, match="65536 currents make 131072000 transitions"):
+        many = IntegerInput(np.arange(2000), np.full(2000, 1 / 2000))
+        markov_2d.solve(IntegerLIF(10, 400), many, 16, halve)
+    with pytest.raises(ValueError, match="16384 by 16384 currents make 268435456 transitions"):
+        markov_2d.solve(IntegerLIF(10, 400), src, 14, lambda i: i)
+    with pytest.raises(ValueError, match="transitions, more than 33554432: take fewer bits"):
         wide = IntegerLIF(24, 2**22, leak_bits=1, leak_multiplier=2)
         markov_2d.solve(wide, src, 8, lose_an_eighth)
     with pytest.raises(ValueError, match="does not become stationary: after 200 spikes"):
