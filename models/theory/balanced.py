@@ -3,7 +3,8 @@
 With K synapses per neuron of weights ``J_ij / sqrt(K)``, the mean input grows as sqrt(K), its noise
 does not:
 
-    mu_i = sqrt(K) tau_i (sum_j J_ij r_j + J_i r_x)        sigma_i**2 = tau_i (sum_j J_ij**2 r_j + ...)
+    mu_i       = sqrt(K) tau_i (sum_j J_ij    r_j + J_i    r_x)
+    sigma_i**2 =         tau_i (sum_j J_ij**2 r_j + J_i**2 r_x)
 
 For large K the neurons can fire at moderate rates only if the bracket vanishes: the rates solve
 ``J r = -J_x r_x``, linear in the external rate whatever the neurons are. What remains of the mean,

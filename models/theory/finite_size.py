@@ -1,5 +1,5 @@
-"""Fluctuations of the population rates of a finite network (Brunel & Hakim 1999, section 5; Mattia &
-Del Giudice 2002; Lindner, Doiron & Longtin 2005).
+"""Fluctuations of the population rates of a finite network (Brunel & Hakim 1999; Mattia & Del
+Giudice 2002; Lindner, Doiron & Longtin 2005).
 
 N neurons that fire as independent Poisson processes of rate r have a population rate with white
 fluctuations of spectrum ``r / N``. The network answers to them by its loop gain M(f) (`stability`):

@@ -24,9 +24,7 @@ from scipy.integrate import solve_ivp
 
 from ..neuron import LIF
 from . import colored_noise, siegert
-from .self_consistent import Equations
-
-_HUGE = 1e9  # Hz
+from .self_consistent import FASTEST, Equations
 
 
 def _numbers(name: str, value: ArrayLike, shape: tuple[int, ...], least: float) -> NDArray:
@@ -145,7 +143,7 @@ class Network:
 
     @property
     def equations(self) -> Equations:
-        """Gains ``a = tau_i K_ij J_ij`` and ``b = tau_i K_ij J_ij**2``, external m and v, shifts."""
+        """What the rates must solve, with ``a = tau_i K_ij J_ij``, ``b = tau_i K_ij J_ij**2``."""
         tau = np.array([neuron.tau_m for neuron in self.neurons])
         external = tau * self.external.rate * self.external.in_degree
         gain = tau[:, None] * self.in_degrees * self.weights
@@ -230,6 +228,8 @@ class FixedPoint:
 
 def _point(network: Network, rates: NDArray) -> FixedPoint:
     mu, sigma = network.input(rates)
+    for neuron, m, s in zip(network.neurons, mu, sigma, strict=True):
+        siegert.rate(neuron, m, s, network.dt, network.tau_s)  # warns outside the shift's domain
     slopes = network.slopes(rates)
     return FixedPoint(rates, mu, sigma, slopes, np.linalg.eigvals(slopes).astype(complex))
 
@@ -258,13 +258,13 @@ def fixed_points(network: Network, max_rate: float | None = None) -> tuple[Fixed
     -----
     That these are all is proved, up to rounding, by bounds over boxes of rates (`self_consistent`).
     Relative error of the rates ~1e-12 times the condition of ``1 - slopes``. Populations of the
-    same kind count once. One unknown takes milliseconds of CPU, two 0.1 s, three about 1 s, four
-    may be too many.
+    same kind count once. One unknown takes 10 ms of CPU, two 0.1 s, three about 1 s, four may be
+    too many. Warns, as `siegert.rate`, at a fixed point outside the domain of `dt` or `tau_s`.
     """
     limits = [1 / neuron.t_ref if neuron.t_ref else np.inf for neuron in network.neurons]
     if max_rate is not None:
-        if not 0 < max_rate < np.inf:
-            raise ValueError(f"max_rate must be finite and > 0 Hz, not {max_rate!r}")
+        if not 0 < max_rate <= FASTEST:
+            raise ValueError(f"max_rate must be > 0 and <= {FASTEST:g} Hz, not {max_rate!r}")
         limits = [min(limit, max_rate) for limit in limits]
     elif np.inf in limits:
         raise ValueError("max_rate is needed where a neuron has t_ref = 0, not None")
@@ -301,11 +301,11 @@ def relax(network: Network, start: ArrayLike = 0.0) -> FixedPoint:
     equations = network.equations
 
     def change(_: float, x: NDArray) -> NDArray:
-        return equations.response(np.clip(x, 0.0, _HUGE)[None])[0] - x
+        return equations.response(np.clip(x, 0.0, FASTEST)[None])[0] - x
 
     for duration in (10.0, 90.0, 900.0):
         r = solve_ivp(change, (0.0, duration), r, method="LSODA", rtol=1e-6, atol=1e-9).y[:, -1]
-        rates = equations.newton(np.clip(r, 0.0, _HUGE))
+        rates = equations.newton(np.clip(r, 0.0, FASTEST))
         if np.all(np.abs(rates - r) <= 1e-3 * rates + 1e-6):
             point = _point(network, rates)
             if point.stable:

@@ -10,8 +10,9 @@ Krawczyk 1969):
                                  =>  r in K(X) = c - Y (c - Phi(c)) + (1 - Y (1 - Phi'(X))) (X - c)
 
 with c the middle of X and Y the inverse of ``1 - Phi'`` there. A box that shares nothing with
-Phi(X) or K(X) holds no solution; one that has K(X) in its interior holds exactly one, and Newton's
-method finds it. Rounding enters with 1e-10 of all that is added up, above the error of `siegert`.
+Phi(X) or K(X) holds no solution. If ``1 - Y (1 - Phi'(X))`` contracts, no slope in Phi'(X) makes
+``1 - Phi'`` singular, so that the box holds at most one; Newton's method then finds it. Rounding
+enters with 1e-10 of all that is added up, above the error of `siegert`.
 
 That the rate grows with sigma: ``dPhi/dsigma`` is a positive factor times ``h(b) - h(a)``,
 ``h(y) = y psi(y)``, ``psi(y) = exp(y**2) (1 + erf y)``, and h grows, by
@@ -27,6 +28,7 @@ from scipy.special import erfcx, log_ndtr
 from ..neuron import LIF
 from . import siegert
 
+FASTEST = 1e9  # Hz: rates above are not looked at
 _ROUNDING = 1e-10
 _POINT = 1e-9  # relative width of a box that is not worth halving any more
 _TWIN = 1e-6  # solutions that are closer than this, relatively, are not told apart
@@ -187,7 +189,7 @@ class Equations:
         return mean[..., None], variance[..., None]
 
     def _narrow(self, low: NDArray, high: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """Boxes narrowed to what Phi(X) and K(X) leave, and whether they hold exactly one solution.
+        """Boxes narrowed to what Phi(X) and K(X) leave; whether they hold at most one solution.
 
         An empty box has low > high.
         """
@@ -206,9 +208,8 @@ class Equations:
             newton = middle - _times(inverse, middle - response)
             error = np.abs(one - inverse @ linear) + size @ (radius + _ROUNDING * np.abs(linear))
             reach = _times(error, half) + _ROUNDING * (middle + _times(size, middle + response))
-            unique[usable] = np.all(
-                (newton - reach > old_low) & (newton + reach < old_high), axis=1
-            )
+            some = half + _TWIN * half.max(1, keepdims=True)  # any positive vector will do
+            unique[usable] = np.all(_times(error, some) < some, axis=1)
         low = np.maximum(low, phi[0] * (1 - _ROUNDING))
         high = np.minimum(high, phi[1] * (1 + _ROUNDING))
         if usable.any():
@@ -222,15 +223,19 @@ class Equations:
         return np.all(self.v + low @ self.b.T >= (_LEAST_SIGMA * span) ** 2, axis=1)
 
     def newton(self, r: NDArray) -> NDArray:
-        """Newton's method from r, (n,); after 50 steps wherever it is."""
+        """Newton's method from r, (n,); nan if it does not converge."""
         one = np.eye(len(r))
         for _ in range(50):
             phi, slopes = self.bounds(r[None], r[None])
-            step = np.linalg.pinv(one - slopes[0, 0]) @ (r - phi[0, 0])
-            r = np.maximum(r - step, 0.0)
-            if np.all(np.abs(step) <= 1e-13 * r):
+            step = np.linalg.pinv(one - slopes[0, 0]) @ (phi[0, 0] - r)
+            old, r = r, np.maximum(phi[0, 0] + slopes[0, 0] @ step, 0.0)  # r + step, or better
+            if not np.all(r < FASTEST):
+                return np.full_like(r, np.nan)
+            change = np.abs(r - old)
+            if np.all(change <= 1e-13 * r):
                 break
-        return r
+        settled = np.all(change <= 1e-8 * r) and np.all(np.abs(phi[0, 0] - r) <= 1e-6 * r)
+        return r if settled else np.full_like(r, np.nan)
 
     def solve(self, max_rates: NDArray) -> list[NDArray]:
         """All solutions with ``0 <= r <= max_rates``, each (n,), in no particular order.
@@ -281,7 +286,7 @@ class Equations:
             phi = self.bounds(low[None], high[None])[0][:, 0]
             attracted = np.all((phi[0] >= low) & (phi[1] <= high))
             unique = self._narrow(low[None], high[None])[2][0]
-            if not (attracted or unique) or np.any((r < low) | (r > high)):
+            if not ((attracted or unique) and np.all((r >= low) & (r <= high))):
                 raise ValueError(
                     f"network is at a fold: fixed points (nearly) coincide at {point.tolist()} Hz"
                 )

@@ -1,6 +1,7 @@
 """Fixed points of networks against naive relaxation, brute-force scans and published rates."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from rheobase.models.neuron import EIF, LIF
-from rheobase.models.theory import self_consistent, siegert
+from rheobase.models.theory import siegert
 from rheobase.models.theory.mean_field import Network, Poisson, fixed_points, relax
 
 CELL = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)
@@ -106,43 +107,6 @@ def assert_derivatives(network, rates, slopes):
         assert slopes[:, j] == pytest.approx(one_sided, rel=1e-6, abs=1e-8)
 
 
-# ------------------------------------------------------------------ bounds
-
-
-@pytest.mark.parametrize("shift", [{}, {"dt": 2e-4}, {"tau_s": 4e-4}])
-def test_bounds_hold_in_the_box(shift):
-    random = np.random.default_rng(3)
-    network = replace(memory(2.5), **shift)
-    equations = network.equations
-    limit = np.array([500.0, 500.0, 1000.0])
-    tight = 0
-    for _ in range(60):
-        low = random.uniform(0, 0.5, 3) * limit * 10.0 ** random.uniform(-4, 0)
-        high = low + random.uniform(0, 0.5, 3) * limit * 10.0 ** random.uniform(-4, 0)
-        (p_low, p_high), (s_low, s_high) = (
-            x[:, 0] for x in equations.bounds(low[None], high[None])
-        )
-        inside = low + (high - low) * random.uniform(size=(50, 3))
-        phi, slopes = network.response(inside), network.slopes(inside)
-        assert np.all((phi >= p_low * (1 - 1e-12)) & (phi <= p_high * (1 + 1e-12)))
-        room = 1e-9 * np.abs(slopes)
-        # nan and inf bound nothing
-        assert not np.any((slopes < s_low - room) | (slopes > s_high + room))
-        middle = (p_low + p_high) / 2
-        tight += bool(np.any(np.abs(phi - middle) > 0.9 * (p_high - middle)))
-    assert tight > 5  # bounds of 9/10 the width would be caught
-
-
-def test_bounds_of_a_box_shrink_with_it():
-    equations, r = brunel(5, 2, 5.5).equations, np.array([40.0, 35.0])
-    widths = []
-    for h in (1e-2, 1e-3):
-        bounds = equations.bounds((r - h)[None], (r + h)[None])
-        widths.append([float(np.ptp(x, axis=0).max()) for x in bounds])
-    ratio = np.array(widths[0]) / widths[1]
-    assert ratio == pytest.approx(10, rel=0.02)
-
-
 # ------------------------------------------------------------------ fixed points
 
 
@@ -159,9 +123,16 @@ def test_bounds_of_a_box_shrink_with_it():
 )
 def test_brunels_rates(g, eta, white, stepped):
     """Made once with another program; two decimals, one in the last row."""
-    for network, rate in ((brunel(g, eta), white), (brunel(g, eta, dt=1e-4), stepped)):
-        (point,) = fixed_points(network)
-        assert point.rates == pytest.approx(rate, abs=0.0051 if rate < 100 else 0.051)
+    fast = (
+        pytest.warns(UserWarning, match="boundary shift for dt = 0.0001")
+        if g == 3
+        else nullcontext()
+    )
+    (point,) = fixed_points(brunel(g, eta))
+    assert point.rates == pytest.approx(white, abs=0.0051 if white < 100 else 0.051)
+    with fast:  # a rate that is not small against 1 / dt
+        (point,) = fixed_points(brunel(g, eta, dt=1e-4))
+    assert point.rates == pytest.approx(stepped, abs=0.0051 if white < 100 else 0.051)
 
 
 def test_published_theory(shared):
@@ -182,40 +153,6 @@ def test_naive_relaxation_arrives_at_the_fixed_point(network, start):
     (point,) = fixed_points(network)
     assert point.stable
     assert point.rates == pytest.approx(settled, rel=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("g", "eta"), [(5, 2), (3, 2), (3.5, 0.85), (3.8, 0.8), (2.0, 0.5), (0.0, 0.7), (8, 0.5)]
-)
-def test_one_unknown_against_a_dense_scan(g, eta):
-    network = brunel(g, eta)
-    grid = np.concatenate([[0.0], np.geomspace(1e-60, 500.0, 60_001)])
-    mu, sigma = network.input(np.column_stack([grid, grid]))
-    sign = np.sign(siegert.rate(CELL, mu[:, 0], sigma[:, 0]) - grid)
-    brackets = np.flatnonzero(np.diff(sign))
-    points = fixed_points(network)
-    assert len(points) == len(brackets)
-    for point, k in zip(points, brackets, strict=True):
-        assert grid[k] <= point.rates[0] <= grid[k + 1]
-        assert point.stable == (sign[k] > 0)
-
-
-def test_two_unknowns_against_a_scan_along_a_nullcline():
-    """On the grid of r_E the rate r_I with r_I = Phi_I is unique: there Phi_I falls with it."""
-    network = brunel(4.0, 0.8, 4.04)
-    r_e = np.concatenate([np.geomspace(1e-4, 1, 300), np.linspace(1, 500, 2000)[1:]])
-    low, high = np.zeros_like(r_e), np.full_like(r_e, 500.0)
-    for _ in range(45):
-        middle = (low + high) / 2
-        above = network.response(np.column_stack([r_e, middle]))[:, 1] > middle
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    sign = np.sign(network.response(np.column_stack([r_e, low]))[:, 0] - r_e)
-    brackets = np.flatnonzero(np.diff(sign))
-    points = fixed_points(network)
-    assert len(points) == len(brackets) == 3
-    for point, k in zip(points, brackets, strict=True):
-        assert r_e[k] <= point.rates[0] <= r_e[k + 1]
-    assert [point.stable for point in points] == [True, False, True]
 
 
 def test_working_memory_is_bistable():
@@ -250,13 +187,6 @@ def test_a_silent_network_without_noise():
 def test_a_noiseless_population_fires_as_its_f_i_curve():
     (point,) = fixed_points(Network((CELL,), 0.0, 0.0, mu_ext=0.03))
     assert point.rates[0] == pytest.approx(float(siegert.fi_curve(CELL, 0.03)), rel=1e-12)
-
-
-def test_populations_of_a_kind_count_once():
-    network = brunel(5, 2)
-    equations, kind = network.equations.fold()
-    assert kind == [0, 0]
-    assert equations.a.tolist() == [[network.equations.a[0].sum()]]
 
 
 # ------------------------------------------------------------------ relax
@@ -353,36 +283,11 @@ def test_without_refractory_time_the_range_must_be_given():
         fixed_points(network)
     (point,) = fixed_points(network, max_rate=1000.0)
     assert point.rates == pytest.approx(naive_relaxation(network, [40.0] * 2), rel=1e-9)
-    with pytest.raises(ValueError, match="max_rate must be finite and > 0 Hz, not nan"):
+    with pytest.raises(ValueError, match=r"max_rate must be > 0 and <= 1e\+09 Hz, not nan"):
         fixed_points(network, max_rate=np.nan)
     runaway = replace(network, weights=1e-4)
     with pytest.raises(ValueError, match="no fixed point"):
         fixed_points(runaway, max_rate=1000.0)
-
-
-def test_a_fold_is_an_error():
-    """Where two fixed points are about to appear, to the last digit."""
-    few, many = 0.9, 0.8
-    for _ in range(60):
-        middle = (few + many) / 2
-        try:
-            count = len(fixed_points(brunel(3.5, middle)))
-        except ValueError as error:
-            assert "coincide" in str(error)
-            break
-        if count == 1:
-            few = middle
-        else:
-            many = middle
-    else:
-        pytest.fail(f"no fold between {few!r} and {many!r}")
-    assert abs(few - many) < 1e-8
-
-
-def test_too_large_a_search_is_an_error(monkeypatch):
-    monkeypatch.setattr(self_consistent, "_LARGEST", 500)
-    with pytest.raises(ValueError, match="3 different populations is too large"):
-        fixed_points(memory(2.0))
 
 
 @pytest.mark.parametrize("start", [[1.0, 2.0, 3.0], -1.0, np.nan])

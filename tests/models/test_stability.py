@@ -1,5 +1,5 @@
-"""Oscillations: a rate equation with a delay, solved by Lambert's function; the network's density in
-time; published frequencies."""
+"""Oscillations: a rate equation with a delay, solved by Lambert's function; the network's density
+in time; published frequencies."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -247,17 +247,6 @@ def test_published_frequencies(g, eta, frequency):
 def test_the_asynchronous_state_is_stable():
     network = brunel_network(5, 2)
     assert stability(network, fixed_points(network)[0]).unstable == 0
-
-
-def test_populations_of_their_own_kind_give_the_same_modes():
-    """Inhibitory neurons that differ in nothing but name from the excitatory ones."""
-    network = brunel_network(6, 4)
-    slower = replace(CELL, t_ref=CELL.t_ref * (1 + 1e-9))
-    other = replace(network, neurons=(CELL, slower))
-    one, two = (stability(n, fixed_points(n)[0]) for n in (network, other))
-    assert two.unstable == one.unstable
-    assert two.frequency == pytest.approx(one.frequency, rel=1e-5)
-    assert two.gain == pytest.approx(one.gain, rel=1e-5)
 
 
 # ------------------------------------------------------------------ errors
