@@ -130,8 +130,12 @@ def isi(args: Namespace) -> Result:
         pmf = found.isi(int(count))
         t = np.arange(len(pmf)) * args.dt
         return Result((Column("interval", "s", t),), (Column("probability", "", pmf),))
-    mean = 1 / float(siegert.rate(neuron, args.mu, args.sigma))
-    t = np.linspace(0, 4 * mean, 201) if args.t is None else np.array(args.t)
+    if args.t is None:
+        rate = float(siegert.rate(neuron, args.mu, args.sigma))
+        if rate == 0:
+            raise ValueError("--t is needed: the rate is 0 Hz")
+        args.t = np.linspace(0, 4 / rate, 201)
+    t = np.array(args.t)
     density = first_passage.isi_density(neuron, args.mu, args.sigma, t)
     return Result((Column("interval", "s", t),), (Column("density", "1/s", density),))
 
@@ -185,8 +189,10 @@ def step_response(args: Namespace) -> Result:
     mu = args.mu if args.mu_to is None else args.mu_to
     sigma = args.sigma if args.sigma_to is None else args.sigma_to
     duration = 5 * neuron.tau_m if args.duration is None else args.duration
-    if args.steps < 1:
-        raise ValueError(f"--steps must be at least 1, not {args.steps}")
+    if duration <= 0 or args.steps < 1:
+        raise ValueError(
+            f"--duration must be > 0 s and --steps at least 1, not {duration!r}, {args.steps}"
+        )
     dt = duration / args.steps
     found = evolve.evolve(neuron, mu, sigma, duration, dt, start=(args.mu, args.sigma))
     middle = (found.t[1:] + found.t[:-1]) / 2
