@@ -113,9 +113,6 @@ def column(found: dict[str, Any], name: str) -> Any:
     return found["columns"][name]["values"]
 
 
-# ------------------------------------------------------------------ every prediction
-
-
 def test_every_prediction_is_tried_here() -> None:
     assert list(COMMANDS) == [prediction.name for prediction in PREDICTIONS]
 
