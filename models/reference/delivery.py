@@ -45,7 +45,7 @@ def cuts(first: NDArray, target: NDArray, borders: NDArray, cut: NDArray) -> Non
 @njit(cache=True, nogil=True)
 def _fetch(array: NDArray, low: int, high: int) -> None:
     for t in range(low, high, CACHE_LINE // array.itemsize):
-        prefetch(array, t)
+        prefetch(array, t)  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True)
