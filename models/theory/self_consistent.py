@@ -252,13 +252,14 @@ class Equations:
         while len(low):
             before = high - low
             low, high, unique = self._narrow(low, high)
+            whole = (low <= high).all(1)
+            low, high, before, unique = (x[whole] for x in (low, high, before, unique))
             for i in np.flatnonzero(unique):
                 r = self.newton((low[i] + high[i]) / 2)
                 unique[i] = np.all((r >= low[i]) & (r <= high[i]))
                 if unique[i]:
                     solutions.append(r)
-            rest = ~unique & (low <= high).all(1)
-            low, high, before = low[rest], high[rest], before[rest]
+            low, high, before = low[~unique], high[~unique], before[~unique]
             width = high - low
             small = (width <= _POINT * (high + _TWIN * max_rates)).all(1)
             points += list((low + high)[small] / 2)
