@@ -75,7 +75,7 @@ class Cells:
     ) -> None:
         neuron, n = population.neuron, population.n
         self._offset, self._stride = offset, stride
-        self._shares = shares(n, threads)
+        self._shares = shares(n, threads).tolist()
         channels: dict[Synapse, tuple[int, Channel]] = {Delta(): (0, channel(Delta(), neuron, dt))}
         poisson = [each for each in inputs if isinstance(each, Poisson)]
         for synapse in (*(w.projection.synapse for w in wirings), *(p.synapse for p in poisson)):
@@ -87,7 +87,7 @@ class Cells:
         most = max((w.largest_in_degree() for w in counted), default=0)
         counts_kind = np.uint16 if most < 1 << 16 else np.uint32
         self._capacity = -(-block // (round(neuron.t_ref / dt) + 1)) * GROUP
-        groups = int(self._shares[-1])
+        groups = self._shares[-1]
         refuse_beyond_memory(
             n * len(counted) * count_rows * np.dtype(counts_kind).itemsize
             + 4 * n * len(channels) * sum_rows
@@ -109,7 +109,7 @@ class Cells:
         kind, constants = membrane.constants(neuron, dt)
         drives = [each for each in inputs if isinstance(each, Drive)]
         v0: ArrayLike = neuron.v_reset if population.v0 is None else population.v0
-        self._state = State(
+        state = State(
             v=np.array(np.broadcast_to(np.asarray(v0, float), (n,))),
             counter=np.zeros(n, np.int32),
             x=np.zeros((len(channels), n)),
@@ -127,6 +127,7 @@ class Cells:
             rest=_rest(drives, getattr(neuron, "v_rest", 0.0), steps),
             recorded=recorded,
         )
+        self._state = tuple(state)
         self.trace = np.empty((steps, recorded.size))
         self._spikes = [
             Spikes(
@@ -157,10 +158,11 @@ class Cells:
             logged = 0
         self._logged[thread] = advance(
             self._state,
-            (low, high),
+            low,
+            high,
             begin,
             steps,
-            self.spikes(number),
+            *self.spikes(number),
             self.trace,
             log,
             logged,

@@ -49,12 +49,12 @@ def _fetch(array: NDArray, low: int, high: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _at_step(spikes: Spikes, k: int, sources: NDArray) -> int:
+def _at_step(ids: NDArray, first: NDArray, k: int, sources: NDArray) -> int:
     """Write into `sources` who spiked at step k of the block; how many."""
     found = 0
-    for g in range(spikes.first.shape[0]):
-        for j in range(spikes.first[g, k], spikes.first[g, k + 1]):
-            sources[found] = spikes.ids[g, j]
+    for g in range(first.shape[0]):
+        for j in range(first[g, k], first[g, k + 1]):
+            sources[found] = ids[g, j]
             found += 1
     return found
 
@@ -62,7 +62,8 @@ def _at_step(spikes: Spikes, k: int, sources: NDArray) -> int:
 @njit(cache=True, nogil=True)
 def count(
     counts: NDArray,
-    spikes: Spikes,
+    ids: NDArray,
+    first: NDArray,
     begin: int,
     delay: int,
     target: NDArray,
@@ -71,9 +72,9 @@ def count(
 ) -> None:
     """Count the spikes of the block that began at step `begin`."""
     sources = np.empty(low.size + 1, np.int32)
-    for k in range(spikes.first.shape[1] - 1):
+    for k in range(first.shape[1] - 1):
         row = counts[(begin + k + delay) % counts.shape[0]]
-        found = _at_step(spikes, k, sources)
+        found = _at_step(ids, first, k, sources)
         sources[found] = sources[0]
         for j in range(found):
             s, after = sources[j], sources[j + 1]
@@ -85,7 +86,8 @@ def count(
 @njit(cache=True, nogil=True)
 def add(
     sums: NDArray,
-    spikes: Spikes,
+    ids: NDArray,
+    first: NDArray,
     begin: int,
     delay: NDArray,
     weight: NDArray,
@@ -96,9 +98,9 @@ def add(
     """Add the weights of the spikes of the block that began at step `begin`."""
     rows = sums.shape[0]
     sources = np.empty(low.size + 1, np.int32)
-    for k in range(spikes.first.shape[1] - 1):
+    for k in range(first.shape[1] - 1):
         now = (begin + k) % rows
-        found = _at_step(spikes, k, sources)
+        found = _at_step(ids, first, k, sources)
         sources[found] = sources[0]
         for j in range(found):
             s, after = sources[j], sources[j + 1]

@@ -13,7 +13,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .delivery import Spikes
 from .membrane import CONDUCTANCE_KIND, EIF_KIND, LIF_KIND, conductance_lif, eif, lif, qif
 from .poisson_numbers import add_poisson
 from .synapse import CURRENT, EXCITATORY
@@ -96,76 +95,95 @@ def _list_spikes(spiked: NDArray, low: int, ids: NDArray, found: int) -> int:
 
 @njit(cache=True, nogil=True)
 def advance(
-    state: State,
-    groups: tuple[int, int],
+    state: tuple,
+    first_group: int,
+    end: int,
     begin: int,
     steps: int,
-    spikes: Spikes,
+    ids: NDArray,
+    first: NDArray,
     trace: NDArray,
     log: NDArray,
     logged: int,
     stride: int,
     offset: int,
 ) -> int:
-    """Advance these groups of neurons by a block of `steps` that begins at step `begin`.
+    """Advance groups ``first_group .. end - 1`` by a block of `steps` that begins at step `begin`.
 
-    The spikes go into `spikes`, and as ``step * stride + offset + neuron`` into `log` from `logged`
-    on; the new `logged` is returned.
+    `state` is a plain tuple of `State`: at a named one numba would look twice as long. The spikes
+    go into `ids` and `first` (see `Spikes`), and as ``step * stride + offset + neuron`` into `log`
+    from `logged` on; the new `logged` is returned.
     """
-    ids, first = spikes
-    channels = state.x.shape[0]
-    arrived = np.empty((channels, GROUP))
+    (
+        all_v,
+        all_counter,
+        x,
+        counts,
+        sums,
+        random,
+        kind,
+        refractory,
+        constants,
+        channels,
+        counted,
+        poisson,
+        below,
+        guide,
+        rest,
+        recorded,
+    ) = state
+    arrived = np.empty((x.shape[0], GROUP))
     m, current, g_e, g_i = np.empty(GROUP), np.zeros(GROUP), np.zeros(GROUP), np.zeros(GROUP)
     spiked = np.zeros(GROUP, np.uint8)
     scratch = np.empty(GROUP, np.uint64)
-    for group in range(groups[0], groups[1]):
+    for group in range(first_group, end):
         low = group * GROUP
-        high = min(low + GROUP, state.v.size)
+        high = min(low + GROUP, all_v.size)
         n = high - low
-        v, counter = state.v[low:high], state.counter[low:high]
+        v, counter = all_v[low:high], all_counter[low:high]
+        s0, s1 = random[0, low:high], random[1, low:high]
         spiked[:] = 0
         found = 0
-        recorded = np.searchsorted(state.recorded, np.array([low, high]))
+        traced = np.searchsorted(recorded, np.array([low, high]))
         for k in range(steps):
             step = begin + k
-            for c in range(channels):
+            for c in range(x.shape[0]):
                 arrived[c, :n] = 0.0
-                if state.sums.shape[1]:
-                    _add_sums(arrived[c, :n], state.sums[c, step % state.sums.shape[1], low:high])
-            for p in range(state.counted.shape[0]):
-                row = state.counts[p, step % state.counts.shape[1], low:high]
-                _add_counts(arrived[int(state.counted[p, 1]), :n], row, state.counted[p, 0])
-            for p in range(state.poisson.shape[0]):
+                if sums.shape[1]:
+                    _add_sums(arrived[c, :n], sums[c, step % sums.shape[1], low:high])
+            for p in range(counted.shape[0]):
+                row = counts[p, step % counts.shape[1], low:high]
+                _add_counts(arrived[int(counted[p, 1]), :n], row, counted[p, 0])
+            for p in range(poisson.shape[0]):
                 add_poisson(
-                    arrived[int(state.poisson[p, 1]), :n],
-                    state.poisson[p, 0],
-                    state.random[0, low:high],
-                    state.random[1, low:high],
-                    state.below[p],
-                    state.guide[p],
+                    arrived[int(poisson[p, 1]), :n],
+                    poisson[p, 0],
+                    s0,
+                    s1,
+                    below[p],
+                    guide[p],
                     scratch,
                 )
-            if channels > 1:
+            if x.shape[0] > 1:
                 current[:] = 0.0
                 g_e[:] = 0.0
                 g_i[:] = 0.0
-                for c in range(1, channels):
-                    kind, decay, effect, gain = state.channels[c]
-                    to = current if kind == CURRENT else g_e if kind == EXCITATORY else g_i
-                    x = state.x[c, low:high]
+                for c in range(1, x.shape[0]):
+                    sort, decay, effect, gain = channels[c]
+                    to = current if sort == CURRENT else g_e if sort == EXCITATORY else g_i
+                    own = x[c, low:high]
                     for i in range(n):
-                        to[i] += effect * x[i]
-                        x[i] = decay * x[i] + gain * arrived[c, i]
-            if k == 0 or state.rest.shape[0] > 1:
-                drive = state.rest[min(step, state.rest.shape[0] - 1)]
+                        to[i] += effect * own[i]
+                        own[i] = decay * own[i] + gain * arrived[c, i]
+            if k == 0 or rest.shape[0] > 1:
+                drive = rest[min(step, rest.shape[0] - 1)]
                 for i in range(n):
                     m[i] = drive[min(low + i, drive.size - 1)]
-            constants, refractory = state.constants, state.refractory
-            if state.kind == LIF_KIND:
+            if kind == LIF_KIND:
                 lif(v, counter, spiked, m, current, arrived[0], constants, refractory)
-            elif state.kind == EIF_KIND:
+            elif kind == EIF_KIND:
                 eif(v, counter, spiked, m, current, arrived[0], constants, refractory)
-            elif state.kind == CONDUCTANCE_KIND:
+            elif kind == CONDUCTANCE_KIND:
                 conductance_lif(
                     v, counter, spiked, m, current, g_e, g_i, arrived[0], constants, refractory
                 )
@@ -177,7 +195,7 @@ def advance(
                 log[logged] = step * stride + offset + ids[group, j]
                 logged += 1
             found = new
-            for r in range(recorded[0], recorded[1]):
-                trace[step, r] = state.v[state.recorded[r]]
+            for r in range(traced[0], traced[1]):
+                trace[step, r] = all_v[recorded[r]]
         first[group, steps] = found
     return logged

@@ -104,10 +104,10 @@ class Wiring:
         """Put the spikes of the block that began at step `begin` into the ring buffer."""
         low, high, target = self.cut[thread], self.cut[thread + 1], self.targets.target
         if isinstance(self.delay, int):
-            delivery.count(ring, spikes, begin, self.delay, target, low, high)
+            delivery.count(ring, *spikes, begin, self.delay, target, low, high)
         else:
             delivery.add(
-                ring, spikes, begin, self.delay, np.asarray(self.weight), target, low, high
+                ring, *spikes, begin, self.delay, np.asarray(self.weight), target, low, high
             )
 
     def largest_in_degree(self) -> int:
