@@ -189,7 +189,8 @@ class Equations:
         return mean[..., None], variance[..., None]
 
     def _narrow(self, low: NDArray, high: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """Boxes narrowed to what Phi(X) and K(X) leave; whether they hold at most one solution.
+        """Boxes narrowed to what Phi(X) and K(X) leave; whether they hold one solution at most, and
+        a step of Newton's method stays inside.
 
         An empty box has low > high.
         """
@@ -209,7 +210,8 @@ class Equations:
             error = np.abs(one - inverse @ linear) + size @ (radius + _ROUNDING * np.abs(linear))
             reach = _times(error, half) + _ROUNDING * (middle + _times(size, middle + response))
             some = half + _TWIN * half.max(1, keepdims=True)  # any positive vector will do
-            unique[usable] = np.all(_times(error, some) < some, axis=1)
+            contracts = np.all(_times(error, some) < some, axis=1)
+            unique[usable] = contracts & np.all(np.abs(newton - middle) <= some, axis=1)
         low = np.maximum(low, phi[0] * (1 - _ROUNDING))
         high = np.minimum(high, phi[1] * (1 + _ROUNDING))
         if usable.any():
