@@ -183,5 +183,7 @@ def wire(
     each_delay = _values("delay", projection.delay, targets, random, individual_delays, np.uint16)
     random = stream(seed, 1, number)
     each_weight = _values("weight", projection.weight, targets, random, weights, np.float32)
-    shortest, longest = (each_delay.min(), each_delay.max()) if each_delay.size else (1, 1)
-    return Wiring(projection, targets, each_weight, each_delay, int(shortest), int(longest), cut)
+    shortest, longest = _LONGEST_DELAY, 1  # of no synapses at all
+    if each_delay.size:
+        shortest, longest = int(each_delay.min()), int(each_delay.max())
+    return Wiring(projection, targets, each_weight, each_delay, shortest, longest, cut)

@@ -429,6 +429,18 @@ def test_populations_may_be_mixed_and_numbered_in_order() -> None:
     assert found.v.shape == (1000, 3)
 
 
+@pytest.mark.parametrize("weight", [1e-3, lambda rng, n: rng.random(n)])
+def test_a_projection_without_synapses_changes_nothing(weight: float) -> None:
+    cells = Population(L, 3)
+    empty = [Projection(cells, cells, rule, weight, 1e-3) for rule in (Bernoulli(0), Pairs([], []))]
+    alone, found = (
+        simulate([cells], wires, [Poisson(cells, 12e3, 0.1e-3)], 0.2, DT, 1)
+        for wires in ([], empty)
+    )
+    assert len(alone.times) > 5
+    np.testing.assert_array_equal(alone.times, found.times)
+
+
 def test_drives_of_every_shape_add_up() -> None:
     cells = Population(L, 3)
     rng = np.random.default_rng(1)
