@@ -136,7 +136,7 @@ def test_brunels_rates(g, eta, white, stepped):
 
 
 def test_published_theory(shared):
-    table = json.loads((shared / "tables" / "brunel2000.json").read_text())
+    table = json.loads((shared / "data" / "tables" / "brunel2000.json").read_text())
     for state in table["states"].values():
         (point,) = fixed_points(brunel(state["g"], state["eta"]))
         assert point.rates == pytest.approx(state["own_siegert_fixed_points_Hz"][0], rel=1e-9)
@@ -200,7 +200,9 @@ def test_relax_finds_the_state_that_it_starts_near():
 
 
 def microcircuit(shared):
-    table = json.loads((shared / "tables" / "potjans_diesmann_2014_meanfield.json").read_text())
+    table = json.loads(
+        (shared / "data" / "tables" / "potjans_diesmann_2014_meanfield.json").read_text()
+    )
     cell = LIF(tau_m=10e-3, v_th=-50e-3, v_reset=-65e-3, v_rest=-65e-3, t_ref=2e-3)
     per_pa = 1e-12 * 0.5e-3 / 250e-12
     external = Poisson(table["nu_ext_Hz"], table["K_ext"], table["W_ext_pA"] * per_pa)

@@ -186,7 +186,7 @@ def growth_and_frequency(rate, dt):
 
 @lru_cache
 def delay_of_onset():
-    return onset(inhibitory, 0.5e-3, 6e-3)
+    return onset(inhibitory, 2e-3, 4e-3)
 
 
 def test_at_the_onset_the_density_oscillates_without_growing():
@@ -269,6 +269,12 @@ def test_a_point_of_another_network_is_an_error():
     (point,) = fixed_points(inhibitory(1e-3))
     with pytest.raises(ValueError, match="point must have 2 populations, as network has, not 1"):
         loop_gain(brunel_network(5, 2), point, 1.0)
+
+
+def test_a_point_without_noise_is_an_error():
+    network = Network((CELL,), 100, -1e-4, 1e-3, mu_ext=10e-3)
+    with pytest.raises(ValueError, match="point must have sigma > 0"):
+        stability(network, fixed_points(network)[0])
 
 
 def test_no_onset_between_the_ends():
