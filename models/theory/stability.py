@@ -56,6 +56,8 @@ def loop_gain(network: Network, point: FixedPoint, frequency: ArrayLike) -> NDAr
         raise ValueError(
             f"point must have {len(e.neurons)} populations, as network has, not {len(point.rates)}"
         )
+    if not np.all(point.sigma > 0):
+        raise ValueError(f"point must have sigma > 0 everywhere, not {point.sigma.tolist()!r} V")
     answers: dict[tuple, tuple[NDArray, NDArray]] = {}
     out = np.empty((*f.shape, len(e.neurons), len(e.neurons)), complex)
     for i, neuron in enumerate(e.neurons):
@@ -97,14 +99,16 @@ class Stability:
 def _spectrum(network: Network, point: FixedPoint) -> tuple[NDArray, NDArray]:
     """Frequencies, dense enough to follow det(1 - M), and M there."""
     one = np.eye(len(network.neurons))
+    top = 4 * max(250.0, point.rates.max())
+    at_top = loop_gain(network, point, top)
     recurrent = point.rates[:, None] * network.equations.b / point.sigma[:, None] ** 2
     if np.abs(np.linalg.eigvals(recurrent)).max() >= 1 - 1e-9:
         raise ValueError("network must get noise from outside: without, no frequency is too high")
-    top = 4 * max(250.0, point.rates.max())
-    while np.abs(np.linalg.eigvals(loop_gain(network, point, top))).max() >= 1:
+    while np.abs(np.linalg.eigvals(at_top)).max() >= 1:
         top *= 2
         if top > _HIGHEST:
             raise ValueError(f"stability is undecided: gains exceed 1 at {_HIGHEST:g} Hz")
+        at_top = loop_gain(network, point, top)
     spacing = min(1 / (8 * network.delays.max() + 1e-12), top / 8, 50.0)
     f = np.unique([0.0, *np.geomspace(0.5, spacing, 8), *np.arange(spacing, top, spacing), top])
     gain = loop_gain(network, point, f)
