@@ -255,13 +255,13 @@ class Equations:
             before = high - low
             low, high, unique = self._narrow(low, high)
             whole = (low <= high).all(1)
-            low, high, before, unique = (x[whole] for x in (low, high, before, unique))
+            low, high, before, unique = low[whole], high[whole], before[whole], unique[whole]
             for i in np.flatnonzero(unique):
                 r = self.newton((low[i] + high[i]) / 2)
                 unique[i] = np.all((r >= low[i]) & (r <= high[i]))
                 if unique[i]:
                     solutions.append(r)
-            low, high, before = low[~unique], high[~unique], before[~unique]
+            low, high, before = (x[np.logical_not(unique)] for x in (low, high, before))
             width = high - low
             small = (width <= _POINT * (high + _TWIN * max_rates)).all(1)
             points += list((low + high)[small] / 2)
