@@ -2,21 +2,25 @@
 
     python benchmarks/network.py [INTERPRETER]
 
-INTERPRETER is the Python that has the peers (``pip install nest-simulator brian2``), by default the
-one that runs this; those that it lacks are named. The network is state C of Brunel 2000 (g = 5,
-eta = 2, J = 0.1 mV) with homogeneous synapses, and with a weight and a delay for every synapse.
-Every program runs the same network, on one thread but where it says so, and only the simulation is
-timed, not the making of the network. In the homogeneous case NEST takes its homogeneous synapses
-and Brian2 (C++ standalone) one weight and delay; Brian2 connects every pair with probability 0.1.
-Wall time is given for what several threads gain: on a busy machine only CPU times compare.
+INTERPRETER is the Python that has the peers, by default the one that runs this (``pip install
+nest-simulator brian2 "numpy<2.4"``); those that it lacks are named. The network is state C of
+Brunel 2000 (g = 5, eta = 2, J = 0.1 mV) with homogeneous synapses, and with a weight and a delay
+for every synapse. Every program runs the same network, on one thread but where it says so, and only
+the simulation is timed, not the making of the network. In the homogeneous case NEST takes its
+homogeneous synapses and Brian2 (C++ standalone) one weight and delay; Brian2 connects every pair
+with probability 0.1. Wall time is given for what several threads gain: on a busy machine only CPU
+times compare.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter, process_time
+
+from table import Cost, show
 
 DT, WARM = 1e-4, 0.1
 TAU, THETA, RESET, REFRACTORY = 20e-3, 20e-3, 10e-3, 2e-3
@@ -154,46 +158,51 @@ def brian2(inhibitory: int, seconds: float, individual: bool) -> dict[str, float
 
 
 PROGRAMS = {
-    "ours": ours,
-    "ours, 2 threads": lambda *case: ours(*case, threads=2),
+    "rheobase": ours,
+    "rheobase, 2 threads": lambda *case: ours(*case, threads=2),
     "NEST": nest,
     "Brian2": brian2,
 }
-MODULES = {"ours": "rheobase", "ours, 2 threads": "rheobase", "NEST": "nest", "Brian2": "brian2"}
+MODULES = {"NEST": "nest", "Brian2": "brian2"}
+ASKED = {  # of NEST and of Brian2
+    "N = 12,500": (15, 4),
+    "N = 12,500, individual": (6, None),
+    "N = 1,250": (15, 4),
+}
 
 
-def measured(interpreter: str, program: str, case: str) -> dict[str, float] | str:
-    """What a program measures in an interpreter of its own, or what is missing there."""
-    has = f"import importlib.util as u, sys; sys.exit(u.find_spec({MODULES[program]!r}) is None)"
-    if subprocess.run([interpreter, "-c", has], check=False).returncode:
-        return f"not installed in {interpreter}"
+def measured(interpreter: str, program: str, case: str) -> dict[str, float]:
+    """What a program measures in an interpreter of its own."""
     command = [interpreter, str(Path(__file__).resolve()), "--one", program, case]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        return f"failed: {done.stderr.strip().splitlines()[-1]}"
+        raise RuntimeError(f"{program}, {case}: {done.stderr.strip().splitlines()[-1]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def main() -> None:
-    peers = sys.argv[1] if len(sys.argv) > 1 else sys.executable
-    print(
-        f"{'network':24}{'program':17}{'Hz':>7}{'CPU s / s':>11}{'ours / it':>11}{'wall s / s':>12}"
-    )
-    for case in CASES:
-        ours_cpu = 0.0
+def costs(peers: str) -> Iterator[Cost]:
+    """Costs of all programs; `peers` is the interpreter that has NEST and Brian2."""
+    missing = {
+        name
+        for name, module in MODULES.items()
+        if subprocess.run([peers, "-c", f"import {module}"], capture_output=True).returncode
+    }
+    for name in sorted(missing):
+        print(f"{name} cannot be imported by {peers}: see the head of benchmarks/network.py")
+    for case, asked in ASKED.items():
         for program in PROGRAMS:
-            found = measured(sys.executable if "ours" in program else peers, program, case)
-            if isinstance(found, str):
-                print(f"{case:24}{program:17}{found}", flush=True)
+            if program in missing:
                 continue
-            ours_cpu = ours_cpu or found["cpu"]
-            line = f"{found['rate']:7.2f}{found['cpu']:11.3g}{found['cpu'] / ours_cpu:11.3g}"
-            wall = f"{found['wall']:12.3g}" if "wall" in found else f"{'-':>12}"
-            print(f"{case:24}{program:17}{line}{wall}", flush=True)
+            found = measured(peers if program in MODULES else sys.executable, program, case)
+            remark = f"{found['rate']:.2f} Hz"
+            if "wall" in found:
+                remark += f", wall {found['wall']:.3g} s/s"
+            limit = asked[list(MODULES).index(program)] if program in MODULES else None
+            yield Cost(f"network, {case}", program, found["cpu"], "s/s", limit, remark)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         print(json.dumps(PROGRAMS[sys.argv[2]](*CASES[sys.argv[3]])))
     else:
-        main()
+        show(costs(sys.argv[1] if len(sys.argv) > 1 else sys.executable))

@@ -1,12 +1,14 @@
-"""Siegert rates per CPU second: rheobase against NNMT 1.3 (Layer et al. 2022).
+"""Siegert rates: rheobase against NNMT 1.3 (Layer et al. 2022), in CPU time.
 
 Run: ``python benchmarks/siegert.py``. Both get the same 200,000 inputs, inside NNMT's range.
 """
 
+from collections.abc import Iterator
 from time import process_time
 
 import numpy as np
 from nnmt.lif import delta
+from table import Cost, show
 
 from rheobase.models.neuron import LIF
 from rheobase.models.theory import siegert
@@ -27,17 +29,21 @@ def theirs() -> np.ndarray:
     )
 
 
-def seconds(function, repeats: int = 5) -> list[float]:
+def microseconds(function, repeats: int = 5) -> float:
     out = []
     for _ in range(repeats):
         start = process_time()
         function()
         out.append(process_time() - start)
-    return out
+    return float(np.median(out)) / mu.size * 1e6
 
 
-difference = np.max(np.abs(ours() / theirs() - 1))  # also compiles
-ours_s, theirs_s = np.median(seconds(ours)), np.median(seconds(theirs))
-print(f"rheobase {mu.size / ours_s:12.4g} rates/s")
-print(f"NNMT     {mu.size / theirs_s:12.4g} rates/s")
-print(f"ratio    {theirs_s / ours_s:12.1f}   largest relative difference {difference:.1e}")
+def costs() -> Iterator[Cost]:
+    difference = np.max(np.abs(ours() / theirs() - 1))  # also compiles
+    remark = f"largest relative difference {difference:.0e}"
+    yield Cost("Siegert rate", "rheobase", microseconds(ours), "us")
+    yield Cost("Siegert rate", "NNMT", microseconds(theirs), "us", 20, remark)
+
+
+if __name__ == "__main__":
+    show(costs())

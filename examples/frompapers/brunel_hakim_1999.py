@@ -17,7 +17,7 @@ from rheobase.models.theory.finite_size import spectrum
 from rheobase.models.theory.mean_field import Network, Poisson, fixed_points
 from rheobase.models.theory.stability import onset
 
-# Fig. 1: N = 5,000, C = 1,000, J = 0.1 mV, tau = 20 ms, delay 2 ms, mean external input 25 mV
+# The network of Fig. 1, as in brian-team/brian2: examples/frompapers/Brunel_Hakim_1999.py
 n, degree, jump, delay, mu = 5000, 1000, -0.1e-3, 2e-3, 25e-3
 dt, small = 0.1e-3, 0.01e-3
 neuron = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)

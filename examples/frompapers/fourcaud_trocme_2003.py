@@ -2,8 +2,8 @@
 
 N. Fourcaud-Trocme, D. Hansel, C. van Vreeswijk & N. Brunel, How spike generation mechanisms
 determine the neuronal response to fluctuating inputs, Journal of Neuroscience 23:11628 (2003); the
-EIF fits to the model of Wang & Buzsaki (1996). Drawn: f-I curves, simulated and in theory, and
-the response to an oscillating current, beside a LIF of the same rate. The noise is ours.
+EIF fits to Wang & Buzsaki (1996), as in quanpeng0/BrainModels: brainmodels/neurons/ExpIF.py. Drawn:
+f-I curves, simulated and in theory, and the response to an oscillating current, beside a LIF's.
 """
 
 import sys
@@ -17,7 +17,7 @@ from rheobase.models.theory import exponential, siegert
 from rheobase.models.theory.linear_response import susceptibility
 
 both = {"tau_m": 10e-3, "v_rest": -65e-3, "v_th": -59.9e-3, "v_reset": -68e-3, "t_ref": 1.7e-3}
-eif, lif = EIF(**both, delta_t=3.48e-3, v_peak=0.0), LIF(**both)  # Table 1 (recalled)
+eif, lif = EIF(**both, delta_t=3.48e-3, v_peak=0.0), LIF(**both)  # Table 1
 tau, scale = eif.tau_m, 0.1e3  # leak conductance 0.1 mS/cm2: uA/cm2 per V of drive
 
 # Threshold current of the Wang-Buzsaki model and of the fit: 0.16 uA/cm2 (recalled).

@@ -16,7 +16,8 @@ from rheobase.models.theory import quadratic
 
 tau, unit, n, dt = 20e-3, 10e-3, 2000, 0.1e-3  # the paper's unit of time; of voltage: any
 neuron = QIF(tau_m=tau, v_scale=unit)
-eta, delta, coupling, step = -5 * unit, 1 * unit, 15 * unit, 3 * unit  # caption of Fig. 2
+eta, delta, coupling, step = -5 * unit, 1 * unit, 15 * unit, 3 * unit  # Fig. 2
+# (so in halgurdtaher/MeanfieldQIF: Examples/MPR2015)
 
 rest, saddle, ringing = quadratic.fixed_points(neuron, eta, delta, coupling)
 # Roots of eq. 12's quartic at these parameters, in 1/tau, and their kinds (section IV):
