@@ -15,6 +15,7 @@ from .theory.command import run as run_theory
 if TYPE_CHECKING:
     from .experiment import Experiment
 
+MOST_SHOWN = 50  # mismatches of golden vectors
 USAGE = 2  # exit code of a mistake in what was asked for; 1 means that a check did not agree
 
 
@@ -72,6 +73,31 @@ def _spice(args: argparse.Namespace) -> int:
     return _written(args, [str(file) for file in files])
 
 
+def _vectors(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from .doctor import require
+    from .vectors.check import check
+    from .vectors.file import read
+
+    cases = read(args.file)
+    if args.on == "rtl":
+        require("g++", "rheobase vectors check --on rtl")
+    found = check(cases, args.on)
+    if args.json:
+        print(json.dumps({"vectors": len(cases), "mismatches": [asdict(each) for each in found]}))
+        return 1 if found else 0
+    for each in found[:MOST_SHOWN]:
+        print(
+            f"{each.vector}: step {each.step}, {each.field}:"
+            f" expected {each.expected}, got {each.got}"
+        )
+    if len(found) > MOST_SHOWN:
+        print(f"... and {len(found) - MOST_SHOWN} more (all with --json)")
+    print(f"{len(cases)} vectors on {args.on}: {len(found)} mismatches")
+    return 1 if found else 0
+
+
 def _written(args: argparse.Namespace, files: list[str]) -> int:
     print(json.dumps({"files": files}) if args.json else "\n".join(files))
     return 0
@@ -122,6 +148,18 @@ def _parser() -> argparse.ArgumentParser:
     verilog.add_argument("--dt", metavar="TIME", help='such as "0.1 ms" (default: the first)')
     spice.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
     spice.add_argument("--stimulus", metavar="NAME", help="(default: the first)")
+
+    vectors = commands.add_parser("vectors", help="hold golden vectors of public models")
+    checks = vectors.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = "run a file of golden vectors and list what differs; exit 1 if anything does"
+    check = checks.add_parser("check", help=text, description=text)
+    check.set_defaults(run=_vectors)
+    check.add_argument("file", metavar="FILE", help="JSON; docs/vectors.md says what is in it")
+    check.add_argument(
+        "--on", choices=("reference", "rtl"), default="reference",
+        help="the integer model, or the datapath in CXXRTL (default: %(default)s)",
+    )  # fmt: skip
+    check.add_argument("--json", action="store_true", help="print JSON")
 
     theory = commands.add_parser(
         "theory", help="predict rates, distributions, responses and network states",

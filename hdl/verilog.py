@@ -14,7 +14,6 @@ from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 
-from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
 from ..models.integer.lif import IntegerLIF
@@ -25,16 +24,6 @@ TOP = "lif_core"
 MEMORY_FILE = f"{TOP}_state.hex"
 
 
-def read_core(core: Component) -> str:
-    """The Yosys commands that load a core as the module ``lif_core``.
-
-    The zeros that Amaranth writes into every memory are left out: as Verilog they would be one
-    line per word, which takes Yosys minutes to read back.
-    """
-    text = rtlil.convert(core, name=TOP, emit_src=False)
-    return f"read_rtlil <<rtlil\n{text}\nrtlil\ndelete t:$meminit_v2\n"
-
-
 def convert(core: Component) -> str:
     """A core as the text of one Verilog module ``lif_core``.
 
@@ -42,7 +31,8 @@ def convert(core: Component) -> str:
     same), so that no simulator starts from unknown states.
     """
     text = yosys.run(
-        f"{read_core(core)}proc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n"
+        f"{yosys.load(core, TOP)}"
+        "proc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n"
     )
     return re.sub(
         r"^(  reg \[\d+:0\] (\w+) \[(\d+):0\];\n)",

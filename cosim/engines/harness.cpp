@@ -1,63 +1,7 @@
 // Drives a CXXRTL model of a core with the ports of rheobase's LIFCore, behind a C interface.
 //
 // Compile with -DMODEL="file.cc" -DSINGLE_EVAL=0|1 and, where the states can be read, -DSTATE=member.
-// SINGLE_EVAL=1 is valid for a model without feedback wires, with one clock that acts on its rising
-// edge, and with at most one write port to a memory: then one eval() with the clock high computes
-// both the outputs before the edge and the registers after it, and commit() makes the edge.
-#include <cxxrtl/cxxrtl.h>
-
-#if SINGLE_EVAL
-// CXXRTL's wires and memories keep track of changes, to know when a design has converged. A design
-// that needs no second look can do without, which halves the time of commit().
-namespace cxxrtl_yosys {
-
-template <size_t Bits>
-struct plain_wire {
-    value<Bits> curr, next;
-
-    plain_wire() = default;
-    template <typename... Init>
-    explicit constexpr plain_wire(Init... init) : curr{init...}, next{init...} {}
-
-    template <class Integer>
-    Integer get() const { return curr.template get<Integer>(); }
-
-    template <class Observer>
-    bool commit(Observer &) {
-        curr = next;
-        return true;
-    }
-};
-
-template <size_t Width>
-struct one_port_memory {
-    std::unique_ptr<value<Width>[]> data;
-    size_t written_index = 0;
-    value<Width> written, mask;  // mask 0: nothing was written
-
-    explicit one_port_memory(size_t depth) : data(new value<Width>[depth]) {}
-
-    const value<Width> &operator[](size_t index) const { return data[index]; }
-    value<Width> &operator[](size_t index) { return data[index]; }
-
-    void update(size_t index, const value<Width> &new_value, const value<Width> &new_mask, int) {
-        written_index = index;
-        written = new_value;
-        mask = new_mask;
-    }
-
-    template <class Observer>
-    bool commit(Observer &) {
-        data[written_index] = data[written_index].update(written, mask);
-        mask = value<Width>{};
-        return true;
-    }
-};
-
-}  // namespace cxxrtl_yosys
-#define wire plain_wire
-#define memory one_port_memory
-#endif
+#include "single_eval.h"
 
 #include MODEL
 #include <cstdint>

@@ -1,1 +1,13 @@
-"""One datapath per file, the same names as in ``models.integer``."""
+"""Datapaths: one file per kind of neuron, under the name of the kind's integer model."""
+
+from ...models.integer.kind import IntegerNeuron
+from ...models.integer.loihi import Loihi
+from ..pipeline import Datapath
+from .loihi import LoihiDatapath
+
+
+def datapath(neuron: IntegerNeuron) -> Datapath:
+    """The datapath of a neuron's kind and modes."""
+    if isinstance(neuron, Loihi):
+        return LoihiDatapath(neuron)
+    raise TypeError(f"neuron has no datapath: {neuron!r}")

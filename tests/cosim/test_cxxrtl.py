@@ -10,7 +10,7 @@ from amaranth.hdl import Const, Module, Value
 from numpy.typing import NDArray
 
 from rheobase.cosim import doctor
-from rheobase.cosim.engines import cxxrtl
+from rheobase.cosim.engines import model as engine_model
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.engines.events import CoreRun, decode
 from rheobase.hdl import verilog, yosys
@@ -254,7 +254,7 @@ def test_single_evaluation_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
     currents, pattern = random_currents(neuron, (3000, 16), rng), patterns(rng)
     fast = CxxrtlCore(neuron, 16)
-    monkeypatch.setattr(cxxrtl, "single_eval", lambda model: False)
+    monkeypatch.setattr(engine_model, "single_eval", lambda model: False)
     slow = CxxrtlCore(neuron, 16)
     assert slow.library != fast.library
     a, b = fast.run(currents, *pattern), slow.run(currents, *pattern)
@@ -277,7 +277,7 @@ EVAL = "bool posedge_p_clk() const {\nbool converged = true;\nmemory_p_state.upd
     ids=["plain", "feedback", "falling edge", "two write ports"],
 )
 def test_when_one_evaluation_is_allowed(model: str, allowed: bool) -> None:
-    assert cxxrtl.single_eval(model) is allowed
+    assert engine_model.single_eval(engine_model.Model(model, "")) is allowed
 
 
 def test_events_out_of_form_are_told() -> None:
@@ -332,7 +332,8 @@ def test_patterns_let_something_through(small_core: CxxrtlCore, name: str, patte
 @pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty cache for compiled cores; Yosys keeps its own, which takes long to fill."""
-    model = yosys.run(f"{verilog.read_core(LIFCore(SMALL['shift'], 9))}write_cxxrtl -g0\n")
+    load = yosys.load(LIFCore(SMALL["shift"], 9), verilog.TOP)
+    model = yosys.run(f"{load}write_cxxrtl -g0\n")
     monkeypatch.setattr(yosys, "run", lambda script: model)
     monkeypatch.setattr(yosys, "cache_folder", lambda: tmp_path)
     return tmp_path
@@ -355,7 +356,7 @@ def test_missing_compiler(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_compiler_that_fails(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cxxrtl, "FLAGS", ("-no-such-option",))
+    monkeypatch.setattr(engine_model, "FLAGS", ("-no-such-option",))
     with pytest.raises(RuntimeError, match=r"could not compile the core.*no-such-option"):
         CxxrtlCore(SMALL["shift"], 9)
     assert list((empty_cache / "rheobase").iterdir()) == []

@@ -1,0 +1,119 @@
+"""Golden vectors on the integer models and on the RTL; what the checker must catch and refuse."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rheobase.cosim.cli import main
+from rheobase.cosim.vectors.check import Mismatch, check
+from rheobase.cosim.vectors.file import read
+
+FOLDER = Path(__file__).parents[1] / "vectors"
+FILES = sorted(path.name for path in FOLDER.glob("loihi*.json"))
+LAVA, NENGO = (FOLDER / f"loihi_{name}.json" for name in ("lava_bitacc", "nengo_emulator"))
+
+
+@pytest.mark.parametrize("on", ["reference", "rtl"])
+@pytest.mark.parametrize("name", FILES)
+def test_no_mismatches(name: str, on: Any) -> None:
+    assert check(read(FOLDER / name), on) == []
+
+
+def changed(tmp_path: Path, source: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of a file, with its first vector only, after a change."""
+    content = json.loads(source.read_text())
+    content["vectors"] = content["vectors"][:1]
+    change(content["vectors"][0])
+    path = tmp_path / "changed.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize("on", ["reference", "rtl"])
+@pytest.mark.parametrize("field", ["u", "v", "s"])
+def test_every_wrong_number_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], on: Any, field: str
+) -> None:
+    def add_one(vector: dict[str, Any]) -> None:
+        vector[field][7] += 1
+
+    path = changed(tmp_path, NENGO, add_one)
+    (found,) = check(read(path), on)
+    assert (found.vector, found.step, found.field) == ("refract1_0", 7, field)
+    assert found.expected == found.got + 1
+    assert main(["vectors", "check", str(path), "--on", on]) == 1
+    assert capsys.readouterr().out == (
+        f"refract1_0: step 7, {field}: expected {found.expected}, got {found.got}\n"
+        f"1 vectors on {on}: 1 mismatches\n"
+    )
+    assert main(["vectors", "check", str(path), "--on", on, "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert [Mismatch(**each) for each in answer["mismatches"]] == [found]
+
+
+def put(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda vector: vector.update(values)
+
+
+def put_parameter(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda vector: vector["params"].update(values)
+
+
+REFUSED: dict[str, tuple[Path, Callable[[dict[str, Any]], None], str]] = {
+    "missing field": (LAVA, lambda v: v.pop("u"), "Object missing required field `u`"),
+    "surplus field": (LAVA, put(w=[1]), "Object contains unknown field `w`"),
+    "surplus parameter": (LAVA, put_parameter(dw=1), r"unknown field `dw` - at `\$.params`"),
+    "wrong type": (LAVA, put(u=[0.5]), r"Expected `int`, got `float` - at `\$.u\[0\]`"),
+    "out of range": (LAVA, put_parameter(vth=1 << 17), "threshold must be in 0 .. 131071"),
+    "other lengths": (LAVA, put(u=[1, 2]), "its lists must be equally long and not empty: u 2, v"),
+    "no format": (LAVA, lambda v: v.pop("a_in"), "must have one of the inputs a_in, q"),
+    "two formats": (LAVA, put(q=[1]), "must have one of the inputs a_in, q"),
+    "half a ternary": (LAVA, put(model="PyTernLifModelFixed"), "params.vth must be"),
+    "half a reset": (LAVA, put_parameter(reset_interval=3), "params.reset_interval and reset_off"),
+    "no interval": (
+        LAVA,
+        lambda v: (
+            put(model="PyLifResetModelBitAcc")(v),
+            put_parameter(reset_interval=0, reset_offset=0)(v),
+        )[0],
+        "params.reset_interval must be >= 1, not 0",
+    ),
+    "hidden noise": (NENGO, lambda v: v["noise"].__setitem__(3, 1), "noise must be 0 at every"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    source, change, message = REFUSED[name]
+    path = changed(tmp_path, source, change)
+    with pytest.raises(ValueError, match=rf"changed\.json: vectors\[0\] \(\w+\): .*{message}"):
+        read(path)
+    assert main(["vectors", "check", str(path)]) == 2
+    assert capsys.readouterr().err.startswith(f"rheobase vectors: {path}: vectors[0]")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "Input data was truncated"),
+        ("[]", "Expected `object`, got `array`"),
+        ('{"source": "", "semantics": ""}', "missing required field `vectors`"),
+        ('{"source": "", "semantics": "", "vectors": []}', "has no vectors"),
+        ('{"source": "", "semantics": "", "vectors": [1]}', r"vectors\[0\] \(1\): must have one"),
+    ],
+)
+def test_refuses_what_is_no_such_file(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"file\.json: .*{message}"):
+        read(path)
+
+
+def test_an_input_beyond_the_kind_is_refused_on_both(tmp_path: Path) -> None:
+    path = changed(tmp_path, LAVA, lambda vector: vector["a_in"].__setitem__(5, 1 << 18))
+    for on in ("reference", "rtl"):
+        with pytest.raises(ValueError, match=r"inputs i must be in -262144 .. 262143, not 262144"):
+            check(read(path), on)  # type: ignore[arg-type]

@@ -1,0 +1,83 @@
+"""Kinds of integer neurons in all their modes, and random fields for them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rheobase.models.integer.kind import Field, IntegerNeuron
+from rheobase.models.integer.loihi import Loihi
+
+Columns = dict[str, NDArray[np.int64]]
+
+
+class Sort(NamedTuple):
+    """A kind in given modes; `legal` are ranges narrower than the field's."""
+
+    neuron: IntegerNeuron
+    legal: dict[str, tuple[int, int]]
+
+
+LAVA = {
+    "u": (1 - 2**23, 2**23),
+    "v": (1 - 2**23, 2**23 - 1),
+    "factor_u": (-1, 4095),
+    "factor_v": (0, 4096),
+}
+NENGO = {
+    "v": (1 - 2**23, 2**23 - 1),
+    "factor_u": (0, 4095),
+    "factor_v": (1, 4096),
+    "v_min": (1 - 2**23, 0),
+    "v_max": (511, 2**23 - 1),
+    "threshold": (64, 2**23 - 64),
+    "refractory": (1, 63),
+}
+SORTS = {
+    "loihi lava": Sort(Loihi("lava", 0, 0, 1), LAVA | {"threshold": (0, 2**23 - 64)}),
+    "loihi lava ternary": Sort(Loihi("lava", 0, 0, 1, -1), LAVA),
+    "loihi nengo": Sort(Loihi("nengo", 0, 0, 1), NENGO),
+}
+
+
+def fields(neuron: IntegerNeuron) -> dict[str, Field]:
+    """All that goes into an update."""
+    return {**neuron.state, **neuron.inputs, **neuron.register_fields}
+
+
+def draw(rng: np.random.Generator, low: int, high: int, n: int) -> NDArray[np.int64]:
+    """Numbers of a range: half of them uniform, else near powers of two or at the ends."""
+    uniform = rng.integers(low, high + 1, n)
+    power = np.int64(1) << rng.integers(0, max(abs(low), abs(high)).bit_length() + 1, n)
+    near = np.clip(power * rng.choice([-1, 1], n) + rng.integers(-2, 3, n), low, high)
+    ends = np.where(rng.random(n) < 0.5, low, high)
+    sort = rng.random(n)
+    return np.where(sort < 0.5, uniform, np.where(sort < 0.9, near, ends))
+
+
+def random_fields(sort: Sort, rng: np.random.Generator, n: int) -> Columns:
+    """`n` updates over the whole ranges."""
+    return {
+        name: draw(rng, *sort.legal.get(name, (field.low, field.high)), n)
+        for name, field in fields(sort.neuron).items()
+    }
+
+
+def updated(neuron: IntegerNeuron, columns: Columns) -> Columns:
+    """States and outputs by the integer model, each update with its own registers."""
+    rows: dict[str, Any] = {
+        part: np.array([columns[name] for name in names])
+        for part, names in (
+            ("state", neuron.state),
+            ("registers", neuron.register_fields),
+            ("inputs", neuron.inputs),
+        )
+    }
+    n = rows["state"].shape[1]
+    outputs = np.zeros((len(neuron.outputs), n), np.int64)
+    neuron.kernel(
+        neuron.modes, rows["state"], rows["registers"], np.arange(n), rows["inputs"], outputs
+    )
+    return dict(zip(neuron.state, rows["state"], strict=True)) | dict(
+        zip(neuron.outputs, outputs, strict=True)
+    )
