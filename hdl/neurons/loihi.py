@@ -37,7 +37,7 @@ class LoihiDatapath:
                 if kind.flavour == "lava"
                 else (self.nengo_input, self.nengo_current, self.nengo_drive, self.nengo_voltage)
             )
-            + (self.clip, self.fire)
+            + (self.compare, self.clip, self.fire)
         )
 
     def multiply(self, m: Module, f: Values) -> dict[str, Value]:
@@ -116,11 +116,16 @@ class LoihiDatapath:
         """v before it is clipped."""
         return {"v": f["v_decayed"] + f["drive"]}
 
+    def compare(self, m: Module, f: Values) -> dict[str, Value]:
+        """Whether v lies beyond its limits."""
+        low, high = (f["v_min"], f["v_max"]) if "v_min" in f else (1 - LIMIT, LIMIT - 1)
+        return {"below": f["v"] < low, "above": f["v"] > high}
+
     def clip(self, m: Module, f: Values) -> dict[str, Value]:
         """v within its limits; a refractory neuron has 0."""
         v = Signal(signed(24), name="v_clipped")
         low, high = (f["v_min"], f["v_max"]) if "v_min" in f else (1 - LIMIT, LIMIT - 1)
-        m.d.comb += v.eq(Mux(f["v"] < low, low, Mux(f["v"] > high, high, f["v"])))
+        m.d.comb += v.eq(Mux(f["below"], low, Mux(f["above"], high, f["v"])))
         return {"v": Mux(f["r"] != 0, 0, v) if "r" in f else v}
 
     def fire(self, m: Module, f: Values) -> dict[str, Value]:
