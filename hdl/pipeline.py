@@ -40,15 +40,20 @@ def shape(field: Field) -> Shape:
     return Shape(field.width, field.signed)
 
 
-def clocked(m: Module, stage: str, values: Values) -> dict[str, Value]:
-    """The values at the last clock; constants need no register. Only `valid` is 0 after reset."""
+def clocked(m: Module, stage: str, values: Values, enable: Value | None = None) -> dict[str, Value]:
+    """The values at the last (enabled) clock; constants need no register. Only `valid` is reset."""
     held: dict[str, Value] = {}
     for name, value in values.items():
         if isinstance(value, Const):
             held[name] = value
             continue
         held[name] = Signal.like(value, name=f"{stage}_{name}", reset_less=name != "valid")
-        m.d.sync += held[name].eq(value)
+        update = held[name].eq(value)
+        if enable is None:
+            m.d.sync += update
+        else:
+            with m.If(enable):
+                m.d.sync += update
     return held
 
 

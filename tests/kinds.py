@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rheobase.models.integer.kind import Field, IntegerNeuron
+from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.loihi import Loihi
 
 Columns = dict[str, NDArray[np.int64]]
@@ -33,7 +34,15 @@ NENGO = {
     "threshold": (64, 2**23 - 64),
     "refractory": (1, 63),
 }
+LIF = {"leak_multiplier": (0, 2**12), "threshold": (1, 2**15 - 1), "refractory": (0, 1000)}
 SORTS = {
+    "lif multiply": Sort(
+        IntegerLIF(16, 1, leak_bits=12, refractory=1000, rounding="stochastic"), LIF
+    ),
+    "lif shift": Sort(
+        IntegerLIF(24, 1, leak="shift", leak_bits=5, refractory=1, reset="subtract"),
+        {"threshold": (1, 2**23 - 1), "leak_multiplier": (0, 0), "v_reset": (0, 0)},
+    ),
     "loihi lava": Sort(Loihi("lava", 0, 0, 1), LAVA | {"threshold": (0, 2**23 - 64)}),
     "loihi lava ternary": Sort(Loihi("lava", 0, 0, 1, -1), LAVA),
     "loihi nengo": Sort(Loihi("nengo", 0, 0, 1), NENGO),

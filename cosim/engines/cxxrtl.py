@@ -13,7 +13,7 @@ import numpy as np
 from amaranth.lib.wiring import Component
 from numpy.typing import ArrayLike, NDArray
 
-from ...hdl.core import LIFCore
+from ...hdl.neuron_core import NeuronCore
 from ...hdl.verilog import TOP
 from ...models.integer.lif import IntegerLIF
 from .events import CoreRun, checked_currents, decode
@@ -50,7 +50,7 @@ class CxxrtlCore:
     n : int
         Number of neurons.
     core : amaranth Component, optional
-        A core with the ports of `LIFCore`; ``LIFCore(neuron, n)`` by default.
+        A core with the ports of `NeuronCore`; ``NeuronCore(neuron, n)`` by default.
 
     Raises
     ------
@@ -61,12 +61,12 @@ class CxxrtlCore:
     """
 
     def __init__(self, neuron: IntegerLIF, n: int, core: Component | None = None) -> None:
-        core = LIFCore(neuron, n) if core is None else core
-        self._build(neuron, n, from_component(core, TOP), isinstance(core, LIFCore))
+        core = NeuronCore(neuron, n, neuron.seed) if core is None else core
+        self._build(neuron, n, from_component(core, TOP), isinstance(core, NeuronCore))
 
     @classmethod
     def from_verilog(cls, path: str | os.PathLike[str], neuron: IntegerLIF, n: int) -> "CxxrtlCore":
-        """Compile a Verilog file whose top module has the ports of `LIFCore`.
+        """Compile a Verilog file whose top module has the ports of `NeuronCore`.
 
         The states of such a core cannot be read: its runs have ``v`` and ``r`` None.
 
@@ -165,7 +165,7 @@ def _pattern(name: str, pattern: ArrayLike | None) -> NDArray[np.uint8]:
 
 
 def check_ports(model: Model, neuron: IntegerLIF, n: int) -> None:
-    """Check the ports of a model against those of `LIFCore`.
+    """Check the ports of a model against those of `NeuronCore`.
 
     Raises
     ------

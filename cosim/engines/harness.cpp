@@ -1,4 +1,4 @@
-// Drives a CXXRTL model of a core with the ports of rheobase's LIFCore, behind a C interface.
+// Drives a CXXRTL model of a core with the ports of rheobase's NeuronCore, behind a C interface.
 //
 // Compile with -DMODEL="file.cc" -DSINGLE_EVAL=0|1 and, where the states can be read, -DSTATE=member.
 #include "single_eval.h"

@@ -1,13 +1,17 @@
 """Datapaths: one file per kind of neuron, under the name of the kind's integer model."""
 
 from ...models.integer.kind import IntegerNeuron
+from ...models.integer.lif import IntegerLIF
 from ...models.integer.loihi import Loihi
 from ..pipeline import Datapath
+from .lif import LIFDatapath
 from .loihi import LoihiDatapath
 
 
 def datapath(neuron: IntegerNeuron) -> Datapath:
     """The datapath of a neuron's kind and modes."""
+    if isinstance(neuron, IntegerLIF):
+        return LIFDatapath(neuron)
     if isinstance(neuron, Loihi):
         return LoihiDatapath(neuron)
     raise TypeError(f"neuron has no datapath: {neuron!r}")

@@ -15,7 +15,7 @@ shape (fields, neurons), `registers` of shape (fields, profiles); neuron j has t
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numba import njit
@@ -70,6 +70,14 @@ class IntegerNeuron(Protocol):
     @property
     def registers(self) -> Mapping[str, int]:
         """Their values."""
+
+    @property
+    def start(self) -> Mapping[str, str]:
+        """The registers with whose values states start; the others start with 0."""
+
+    @property
+    def sums(self) -> Fields:
+        """The inputs that are sums of weights, and the width to which a sum is cut."""
 
     @property
     def kernel(self) -> Callable[..., None]:
@@ -178,6 +186,17 @@ def gather(
     profiles = list(dict.fromkeys(neurons))
     number_of = {neuron: number for number, neuron in enumerate(profiles)}
     return first, _columns(profiles), np.array([number_of[each] for each in neurons])
+
+
+def widest(
+    neurons: IntegerNeuron | Sequence[IntegerNeuron], part: Literal["state", "register_fields"]
+) -> dict[str, Field]:
+    """Fields that hold those of every neuron: counters may be as wide as their neuron needs."""
+    every = neurons if isinstance(neurons, Sequence) else [neurons]
+    return {
+        name: max(getattr(neuron, part)[name] for neuron in every)
+        for name in getattr(every[0], part)
+    }
 
 
 def _columns(profiles: Sequence[IntegerNeuron]) -> Rows:

@@ -26,12 +26,15 @@ the decrement for "shift" (so "shift" with "floor" rounds the state up: it is th
 that hardware builds). After reset of the circuit v = r = 0 and x = seed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+
+from .kind import Field, Fields, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +144,66 @@ class IntegerLIF:
                     f"{name} must be in {low} .. {high} (width {self.width}, leak {self.leak},"
                     f" reset {self.reset}), not {getattr(self, name)}"
                 )
+
+    @property
+    def modes(self) -> tuple[int, ...]:
+        """The width, 1 for "shift", leak_bits, what d is, 1 for "subtract", the input's width.
+
+        ``d`` is this number; -1: random.
+        """
+        d = {"floor": 0, "nearest": 1 << (self.leak_bits - 1), "stochastic": -1}[self.rounding]
+        shift, subtract = int(self.leak == "shift"), int(self.reset == "subtract")
+        return self.width, shift, self.leak_bits, d, subtract, self.input_width
+
+    @property
+    def state(self) -> Fields:
+        """``v``, and ``r`` with as many bits as `refractory` needs, one at least."""
+        return {"v": Field(self.width), "r": self._counter}
+
+    @property
+    def _counter(self) -> Field:
+        return Field(max(1, self.refractory.bit_length()), signed=False)
+
+    @property
+    def inputs(self) -> Fields:
+        """``i``; with random rounding also ``x``, of which ``d`` is the low bits."""
+        i, x = Field(self.input_width), Field(32, signed=False)
+        return {"i": i, "x": x} if self.rounding == "stochastic" else {"i": i}
+
+    @property
+    def outputs(self) -> Fields:
+        """``spike``."""
+        return {"spike": Field(1, signed=False)}
+
+    @property
+    def register_fields(self) -> Fields:
+        """Widths of the registers."""
+        return {
+            "leak_multiplier": Field(self.leak_bits + 1, signed=False),
+            "threshold": Field(self.width),
+            "v_reset": Field(self.width),
+            "refractory": self._counter,
+        }
+
+    @property
+    def registers(self) -> dict[str, int]:
+        """The parameters as the datapath takes them."""
+        return {name: getattr(self, name) for name in self.register_fields}
+
+    @property
+    def start(self) -> dict[str, str]:
+        """All states start with 0."""
+        return {}
+
+    @property
+    def sums(self) -> Fields:
+        """The input ``i``."""
+        return {"i": self.inputs["i"]}
+
+    @property
+    def kernel(self) -> Callable[..., None]:
+        """The update of a population (see `kind`)."""
+        return _sweep
 
     def run(
         self,
@@ -320,15 +383,82 @@ def _row(
     """One step of all neurons; returns the number of spikes. Selects, not branches: it is SIMD."""
     count = 0
     for j in range(v.size):
-        u = v[j] - ((v[j] + d[j]) >> bits) if shift else (v[j] * multiplier + d[j]) >> bits
-        s = min(max(u + np.int64(currents[j]), low), high)
-        active, above = r[j] == 0, s >= threshold
-        after = s - threshold if subtract else v_reset
-        v[j] = (after if above else s) if active else v[j]
-        r[j] = (refractory if above else 0) if active else r[j] - 1
-        fired[j] = active & above
-        count += active & above
+        v[j], r[j], fired[j] = _update(
+            v[j],
+            r[j],
+            int(currents[j]),
+            d[j],
+            shift,
+            bits,
+            multiplier,
+            low,
+            high,
+            threshold,
+            subtract,
+            v_reset,
+            refractory,
+        )
+        count += fired[j]
     return count
+
+
+@njit(cache=True)
+def _update(
+    v: int,
+    r: int,
+    i: int,
+    d: int,
+    shift: bool,
+    bits: int,
+    multiplier: int,
+    low: int,
+    high: int,
+    threshold: int,
+    subtract: bool,
+    v_reset: int,
+    refractory: int,
+) -> tuple[int, int, bool]:
+    """One neuron: v', r' and whether it fires."""
+    u = v - ((v + d) >> bits) if shift else (v * multiplier + d) >> bits
+    s = min(max(u + i, low), high)
+    active, above = r == 0, s >= threshold
+    after = s - threshold if subtract else v_reset
+    return (
+        (after if above else s) if active else v,
+        (refractory if above else 0) if active else r - 1,
+        active & above,
+    )
+
+
+@njit(cache=True)
+def _sweep(
+    modes: tuple[int, int, int, int, int, int],
+    state: Rows,
+    registers: Rows,
+    profile: Rows,
+    inputs: Rows,
+    outputs: Rows,
+) -> None:
+    width, shift, bits, d_fixed, subtract, _ = modes
+    half = 1 << (width - 1)
+    for j in range(profile.size):
+        multiplier, threshold, v_reset, refractory = registers[:, profile[j]]
+        d = inputs[1, j] & ((1 << bits) - 1) if d_fixed < 0 else d_fixed
+        state[0, j], state[1, j], outputs[0, j] = _update(
+            state[0, j],
+            state[1, j],
+            inputs[0, j],
+            d,
+            shift == 1,
+            bits,
+            multiplier,
+            -half,
+            half - 1,
+            threshold,
+            subtract == 1,
+            v_reset,
+            refractory,
+        )
 
 
 @njit(cache=True)

@@ -180,6 +180,16 @@ class Loihi:
         return {name: values[name] for name in self.register_fields}
 
     @property
+    def start(self) -> dict[str, str]:
+        """All states start with 0."""
+        return {}
+
+    @property
+    def sums(self) -> Fields:
+        """The input ``i``."""
+        return {"i": self.inputs["i"]}
+
+    @property
     def kernel(self) -> Callable[..., None]:
         """The update of a population (see `kind`)."""
         return _nengo if self.flavour == "nengo" else _lava

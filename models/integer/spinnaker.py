@@ -237,6 +237,16 @@ class SpiNNaker:
         return {name: getattr(self, name) for name in self.register_fields}
 
     @property
+    def start(self) -> dict[str, str]:
+        """The voltage starts at rest."""
+        return {"v": "v_rest"}
+
+    @property
+    def sums(self) -> Fields:
+        """``x_e`` and ``x_i``: a ring buffer of 16 bits for each, before its shift."""
+        return {"x_e": Field(16, signed=False), "x_i": Field(16, signed=False)}
+
+    @property
     def kernel(self) -> Callable[..., None]:
         """The update of a population (see `kind`)."""
         return _update

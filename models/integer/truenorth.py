@@ -220,6 +220,16 @@ class TrueNorth:
         }
 
     @property
+    def start(self) -> dict[str, str]:
+        """V starts with 0."""
+        return {}
+
+    @property
+    def sums(self) -> Fields:
+        """The input ``i``."""
+        return {"i": self.inputs["i"]}
+
+    @property
     def kernel(self) -> Callable[..., None]:
         """The update of a population (see `kind`)."""
         return _update

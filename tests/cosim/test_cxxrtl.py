@@ -14,8 +14,7 @@ from rheobase.cosim.engines import model as engine_model
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.engines.events import CoreRun, decode
 from rheobase.hdl import verilog, yosys
-from rheobase.hdl.core import LIFCore
-from rheobase.hdl.neurons.lif import LIFDatapath
+from rheobase.hdl.neuron_core import NeuronCore
 from rheobase.models.integer.lif import IntegerLIF
 from tests.mutants import MUTANTS, write_verilog
 
@@ -161,19 +160,17 @@ def test_lost_event_is_told() -> None:
     assert any("withdrawn or changed" in text for text in done.violations)
 
 
-class RestlessDatapath(LIFDatapath):
+class RestlessCore(NeuronCore):
     """Draws a rounding number in every clock, not for every update."""
 
-    def rounding_number(self, m: Module, advance: Value) -> Value:
-        return super().rounding_number(m, Const(1))
+    def random(self, m: Module, take: Value) -> Value:
+        return super().random(m, Const(1))
 
 
 def test_generator_waits_in_a_stall() -> None:
     """One rounding number per update, whatever the stalls: that is what the equality rests on."""
     neuron = SMALL["shift"]
-    restless = LIFCore(neuron, 16)
-    restless.datapath = RestlessDatapath(neuron)
-    core = CxxrtlCore(neuron, 16, core=restless)
+    core = CxxrtlCore(neuron, 16, core=RestlessCore(neuron, 16, neuron.seed))
     currents = random_currents(neuron, (2000, 16), np.random.default_rng(5))
     assert not same(core.run(currents, *patterns(np.random.default_rng(6))), neuron, currents)
 
@@ -332,7 +329,7 @@ def test_patterns_let_something_through(small_core: CxxrtlCore, name: str, patte
 @pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty cache for compiled cores; Yosys keeps its own, which takes long to fill."""
-    load = yosys.load(LIFCore(SMALL["shift"], 9), verilog.TOP)
+    load = yosys.load(NeuronCore(SMALL["shift"], 9), verilog.TOP)
     model = yosys.run(f"{load}write_cxxrtl -g0\n")
     monkeypatch.setattr(yosys, "run", lambda script: model)
     monkeypatch.setattr(yosys, "cache_folder", lambda: tmp_path)

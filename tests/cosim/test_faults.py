@@ -20,7 +20,7 @@ from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.experiment import Experiment, load
 from rheobase.cosim.substrates import reference, rtl, spice, theory
 from rheobase.cosim.verify import Run, verify
-from rheobase.hdl.core import LIFCore
+from rheobase.hdl.neuron_core import NeuronCore
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.neuron import LIF
 from rheobase.models.stimulus import Poisson, WhiteNoise
@@ -157,7 +157,7 @@ def test_a_fault_in_a_verilog_file(write: Write, tmp_path: Path, fault: str | No
     """`verify --verilog`: the file is judged on both simulators, and by theory."""
     experiment = write(DELIVERED)
     neuron = rtl.realise(experiment, 1e-4).neuron
-    core = LIFCore(neuron, 16) if fault is None else MUTANTS[fault](neuron, 16)
+    core = NeuronCore(neuron, 16, neuron.seed) if fault is None else MUTANTS[fault](neuron, 16)
     run = judge(experiment, write_verilog(core, tmp_path))
     caught = {
         "f-I: differences from the integer model",

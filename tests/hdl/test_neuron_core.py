@@ -9,7 +9,7 @@ from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
-from rheobase.hdl.core import LIFCore
+from rheobase.hdl.neuron_core import NeuronCore
 from rheobase.models.integer.lif import IntegerLIF
 
 SHIFT = IntegerLIF(10, threshold=60, refractory=1, leak="shift", leak_bits=3, input_width=8)
@@ -25,19 +25,19 @@ def currents(steps: int, n: int) -> np.ndarray:
 @pytest.mark.parametrize("neuron", [SHIFT, MULTIPLY], ids=["shift", "multiply"])
 def test_smallest_core(neuron: IntegerLIF) -> None:
     """One neuron more than the latency is enough: every state is written before it is read."""
-    n = LIFCore(neuron, 100).latency + 1
+    n = NeuronCore(neuron, 100).latency + 1
     done = CxxrtlCore(neuron, n).run(currents(400, n))
     model = neuron.run(currents(400, n))
     assert done.violations == ()
     np.testing.assert_array_equal(done.spikes, model.spikes)
     np.testing.assert_array_equal(done.v, model.v)
     with pytest.raises(ValueError, match=f"n must be > {n - 1}.*not {n - 1}"):
-        LIFCore(neuron, n - 1)
+        NeuronCore(neuron, n - 1)
 
 
 def test_fewer_neurons_would_be_wrong() -> None:
     """The limit on n is needed: without it, the core reads a state before it is written."""
-    core = LIFCore(MULTIPLY, 6)
+    core = NeuronCore(MULTIPLY, 6)
     core.n = core.latency
     done = CxxrtlCore(MULTIPLY, core.latency, core=core).run(currents(400, core.latency))
     model = MULTIPLY.run(currents(400, core.latency))
@@ -47,14 +47,14 @@ def test_fewer_neurons_would_be_wrong() -> None:
 @pytest.mark.parametrize("n", [True, 16.0, "16"])
 def test_n_is_an_integer(n: Any) -> None:
     with pytest.raises(TypeError, match="n must be an integer"):
-        LIFCore(SHIFT, n)
+        NeuronCore(SHIFT, n)
 
 
 def test_reset_clears_everything() -> None:
     """A reset in mid-run, with events under way: n closed clocks, then the run of a fresh core."""
     n, steps = 8, 6
     reset = Signal()
-    core = LIFCore(MULTIPLY, n)
+    core = NeuronCore(MULTIPLY, n, MULTIPLY.seed)
     given = currents(steps, n).ravel().tolist()
     runs: list[list[int]] = []
 
@@ -62,7 +62,7 @@ def test_reset_clears_everything() -> None:
         events, taken, clocks = [], 0, 0
         while clocks < 200:
             ctx.set(core.i.valid, taken < len(numbers))
-            ctx.set(core.i.payload, numbers[min(taken, len(numbers) - 1)])
+            ctx.set(core.i.payload.i, numbers[min(taken, len(numbers) - 1)])
             open_, valid = ctx.get(core.i.ready), ctx.get(core.o.valid)
             assert not (open_ and clocks < n), "takes a current during the sweep"
             if valid:
