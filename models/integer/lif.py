@@ -383,10 +383,10 @@ def _row(
     """One step of all neurons; returns the number of spikes. Selects, not branches: it is SIMD."""
     count = 0
     for j in range(v.size):
-        v[j], r[j], fired[j] = _update(
+        after_v, after_r, spike = _update(
             v[j],
             r[j],
-            int(currents[j]),
+            np.int64(currents[j]),
             d[j],
             shift,
             bits,
@@ -398,15 +398,18 @@ def _row(
             v_reset,
             refractory,
         )
-        count += fired[j]
+        v[j] = after_v
+        r[j] = after_r
+        fired[j] = spike
+        count += spike
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _update(
     v: int,
     r: int,
-    i: int,
+    i: np.int64,
     d: int,
     shift: bool,
     bits: int,
