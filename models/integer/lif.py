@@ -386,7 +386,7 @@ def _row(
         after_v, after_r, spike = _update(
             v[j],
             r[j],
-            np.int64(currents[j]),
+            np.int64(currents[j]),  # type: ignore[arg-type]
             d[j],
             shift,
             bits,
@@ -409,7 +409,7 @@ def _row(
 def _update(
     v: int,
     r: int,
-    i: np.int64,
+    i: int,
     d: int,
     shift: bool,
     bits: int,
