@@ -2,12 +2,16 @@
 
 from ...models.integer.kind import IntegerNeuron
 from ...models.integer.loihi import Loihi
+from ...models.integer.truenorth import TrueNorth
 from ..pipeline import Datapath
 from .loihi import LoihiDatapath
+from .truenorth import TrueNorthDatapath
 
 
 def datapath(neuron: IntegerNeuron) -> Datapath:
     """The datapath of a neuron's kind and modes."""
     if isinstance(neuron, Loihi):
         return LoihiDatapath(neuron)
+    if isinstance(neuron, TrueNorth):
+        return TrueNorthDatapath(neuron)
     raise TypeError(f"neuron has no datapath: {neuron!r}")
