@@ -1,5 +1,6 @@
-"""Kinds of integer neurons in all their modes, and random fields for them."""
+"""Kinds of integer neurons in all their modes, random fields for them, and a comparison."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from rheobase.models.integer.kind import Field, IntegerNeuron
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.loihi import Loihi
+from rheobase.models.integer.truenorth import TrueNorth
 
 Columns = dict[str, NDArray[np.int64]]
 
@@ -35,6 +37,7 @@ NENGO = {
     "refractory": (1, 63),
 }
 LIF = {"leak_multiplier": (0, 2**12), "threshold": (1, 2**15 - 1), "refractory": (0, 1000)}
+TRUENORTH = {"reset": (0, 2)}
 SORTS = {
     "lif multiply": Sort(
         IntegerLIF(16, 1, leak_bits=12, refractory=1000, rounding="stochastic"), LIF
@@ -46,6 +49,22 @@ SORTS = {
     "loihi lava": Sort(Loihi("lava", 0, 0, 1), LAVA | {"threshold": (0, 2**23 - 64)}),
     "loihi lava ternary": Sort(Loihi("lava", 0, 0, 1, -1), LAVA),
     "loihi nengo": Sort(Loihi("nengo", 0, 0, 1), NENGO),
+} | {
+    f"truenorth {width} {overflow}{' late leak' * late}{' symmetric' * symmetric}": Sort(
+        TrueNorth(width, overflow, 1, -1, leak_after_compare=late, symmetric=symmetric), TRUENORTH
+    )
+    for width, overflow, late, symmetric in (
+        (4, "saturate", False, True),
+        (9, "wrap", False, False),
+        (9, "wrap", True, True),
+        (20, "saturate", False, False),
+        (20, "saturate", True, False),
+        (32, "wrap", False, False),
+        (32, "wrap", False, True),
+        (32, "saturate", True, True),
+        (32, "paicore", False, False),
+        (32, "paicore", True, False),
+    )
 }
 
 
@@ -90,3 +109,13 @@ def updated(neuron: IntegerNeuron, columns: Columns) -> Columns:
     return dict(zip(neuron.state, rows["state"], strict=True)) | dict(
         zip(neuron.outputs, outputs, strict=True)
     )
+
+
+def differing(
+    update: Callable[[Columns], Columns], sort: Sort, rng: np.random.Generator, n: int
+) -> int:
+    """How many of `n` random updates differ from the integer model's in any field."""
+    columns = random_fields(sort, rng, n)
+    wanted, got = updated(sort.neuron, columns), update(columns)
+    assert got.keys() == wanted.keys()
+    return int(np.any([got[name] != wanted[name] for name in wanted], axis=0).sum())

@@ -14,6 +14,7 @@ import msgspec
 
 from .case import Case
 from .loihi import LavaVector, NengoVector
+from .truenorth import PaiboxVector, RancHardwareVector, RancSimulatorVector
 
 
 class Vector(Protocol):
@@ -28,6 +29,9 @@ class Vector(Protocol):
 FORMATS: dict[str, type[Vector]] = {
     "a_in": LavaVector,
     "q": NengoVector,
+    "axon_spikes": RancSimulatorVector,
+    "axon_type_sequence": RancHardwareVector,
+    "syn_sum": PaiboxVector,
 }
 
 

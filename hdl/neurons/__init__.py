@@ -3,9 +3,11 @@
 from ...models.integer.kind import IntegerNeuron
 from ...models.integer.lif import IntegerLIF
 from ...models.integer.loihi import Loihi
+from ...models.integer.truenorth import TrueNorth
 from ..pipeline import Datapath
 from .lif import LIFDatapath
 from .loihi import LoihiDatapath
+from .truenorth import TrueNorthDatapath
 
 
 def datapath(neuron: IntegerNeuron) -> Datapath:
@@ -14,4 +16,6 @@ def datapath(neuron: IntegerNeuron) -> Datapath:
         return LIFDatapath(neuron)
     if isinstance(neuron, Loihi):
         return LoihiDatapath(neuron)
+    if isinstance(neuron, TrueNorth):
+        return TrueNorthDatapath(neuron)
     raise TypeError(f"neuron has no datapath: {neuron!r}")

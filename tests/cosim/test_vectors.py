@@ -12,8 +12,11 @@ from rheobase.cosim.vectors.check import Mismatch, check
 from rheobase.cosim.vectors.file import read
 
 FOLDER = Path(__file__).parents[1] / "vectors"
-FILES = sorted(path.name for path in FOLDER.glob("loihi*.json"))
+FILES = sorted(path.name for kind in ("loihi", "truenorth") for path in FOLDER.glob(f"{kind}*"))
 LAVA, NENGO = (FOLDER / f"loihi_{name}.json" for name in ("lava_bitacc", "nengo_emulator"))
+RANC_SIM, RANC_RTL, PAIBOX = (
+    FOLDER / f"truenorth_{name}.json" for name in ("ranc_sim", "ranc_rtl9", "paibox")
+)
 
 
 @pytest.mark.parametrize("on", ["reference", "rtl"])
@@ -82,6 +85,47 @@ REFUSED: dict[str, tuple[Path, Callable[[dict[str, Any]], None], str]] = {
         "params.reset_interval must be >= 1, not 0",
     ),
     "hidden noise": (NENGO, lambda v: v["noise"].__setitem__(3, 1), "noise must be 0 at every"),
+    "no such axon type": (
+        RANC_SIM,
+        lambda v: v["params"]["axon_types"].__setitem__(2, 4),
+        r"Invalid enum value 4 - at `\$\.params\.axon_types\[2\]`",
+    ),
+    "half a connection": (
+        RANC_SIM,
+        lambda v: v["params"]["connections"].__setitem__(2, 2),
+        r"Invalid enum value 2 - at `\$\.params\.connections\[2\]`",
+    ),
+    "a type without connection": (
+        RANC_SIM,
+        lambda v: v["params"]["connections"].pop(),
+        "params.axon_types and params.connections must be equally long, not 16 and 15",
+    ),
+    "a spike of no axon": (
+        RANC_SIM,
+        lambda v: v["axon_spikes"].__setitem__(3, 1 << 16),
+        r"axon_spikes must be in 0 \.\. 2\*\*16 - 1, one bit for each axon, not 65536 \(step 3\)",
+    ),
+    "a spike from below": (
+        RANC_SIM,
+        lambda v: v["axon_spikes"].__setitem__(3, -1),
+        r"axon_spikes must be in 0 \.\. 2\*\*16 - 1, .*, not -1 \(step 3\)",
+    ),
+    "three weights": (RANC_SIM, put_parameter(weights=[1, 2, 3]), "Expected `array` of length 4"),
+    "unknown reset type": (RANC_SIM, put_parameter(reset_type=2), "Invalid enum value 2"),
+    "event of no type": (
+        RANC_RTL,
+        lambda v: v["axon_type_sequence"].__setitem__(2, [1, -1]),
+        r"Invalid enum value -1 - at `\$\.axon_type_sequence",
+    ),
+    "wide threshold": (RANC_RTL, put_parameter(pos_thr=256), "threshold must be in -256 .. 255"),
+    "no width": (RANC_RTL, lambda v: v["params"].pop("width"), "missing required field `width`"),
+    "unknown mode": (
+        PAIBOX,
+        put_parameter(leak_direction="MODE_BACKWARD"),
+        r"Invalid enum value 'MODE_BACKWARD' - at `\$\.params\.leak_direction`",
+    ),
+    "negative magnitude": (PAIBOX, put_parameter(neg_threshold_abs=-1), "Expected `int` >= 0"),
+    "wide reset": (PAIBOX, put_parameter(reset_v=1 << 31), "v_reset must be in -2147483648 .. "),
 }
 
 
