@@ -11,7 +11,7 @@ memory of profiles, each neuron having the number of its own, and can be written
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.memory import Memory
@@ -19,6 +19,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from ..models.integer.kind import Field, IntegerNeuron, gather, widest
+from .memory import table, write_port
 from .neurons import datapath
 from .noise import xorshift32
 from .pipeline import clocked, shape
@@ -58,6 +59,8 @@ class NeuronCore(wiring.Component):
     write_registers, write_profile : write ports, in
         ``en``, ``addr`` and ``data``, of the registers of a profile and of the profile of a neuron.
         Only in a core of profiles; the second only if there are several.
+    contents : dict of str to list of int
+        The words of the memory behind each write port.
     latency : int
         Clocks from taking an input to writing the state, stalls not counted.
 
@@ -92,10 +95,14 @@ class NeuronCore(wiring.Component):
             "i": In(stream.Signature(layout(taken))),
             "o": Out(stream.Signature(Event(n))),
         }
+        self.contents: dict[str, list[int]] = {}
         if self.profile is not None:
-            ports["write_registers"] = In(write_port(self.profiles, self.register_word))
-        if self.profiles > 1:
-            ports["write_profile"] = In(write_port(n, ceil_log2(self.profiles)))
+            self.contents["registers"] = [self.packed(each) for each in self.registers.T.tolist()]
+            word = unsigned(self.register_word.size)
+            ports["write_registers"] = In(write_port(word, self.profiles))
+        if self.profiles > 1 and self.profile is not None:
+            self.contents["profile"] = self.profile.tolist()
+            ports["write_profile"] = In(write_port(unsigned(ceil_log2(self.profiles)), n))
         super().__init__(ports)
 
     def advance(self) -> Value:
@@ -177,41 +184,41 @@ class NeuronCore(wiring.Component):
 
     def shared_registers(self, m: Module) -> dict[str, Value]:
         """Registers that all neurons share: constants, or one profile in flip-flops."""
-        names = self.kind.register_fields
-        values = {name: int(row[0]) for name, row in zip(names, self.registers, strict=True)}
         if self.profile is None:
-            return {name: Const(value, shape(names[name])) for name, value in values.items()}
-        word = Signal(self.register_word, init=values)
+            return {
+                name: Const(value, shape(self.kind.register_fields[name]))
+                for name, value in self.kind.registers.items()
+            }
+        word = Signal(self.register_word, init=dict(self.kind.registers))
         with m.If(self.write_registers.en):
             m.d.sync += word.eq(self.write_registers.data)
-        return {name: word[name] for name in values}
+        return {name: word[name] for name in self.kind.registers}
 
     def profile_registers(self, m: Module, address: Value, advance: Value) -> dict[str, Value]:
         """Registers of a neuron, two clocks after its address."""
-        assert self.profile is not None
-        m.submodules.profile = profile = Memory(
-            shape=ceil_log2(self.profiles), depth=self.n, init=self.profile.tolist()
+        profile = table(
+            m, "profile", ceil_log2(self.profiles), self.contents["profile"], self.write_profile
         )
-        names = list(self.kind.register_fields)
-        words = [dict(zip(names, column, strict=True)) for column in self.registers.T.tolist()]
-        m.submodules.registers = registers = Memory(
-            shape=self.register_word, depth=self.profiles, init=words
-        )
-        at, word = profile.read_port(), registers.read_port()
+        size = unsigned(self.register_word.size)
+        registers = table(m, "registers", size, self.contents["registers"], self.write_registers)
         m.d.comb += [
-            at.addr.eq(address), at.en.eq(advance), word.addr.eq(at.data), word.en.eq(advance)
-        ]  # fmt: skip
-        for memory, port in ((profile, self.write_profile), (registers, self.write_registers)):
-            write = memory.write_port()
-            m.d.comb += [write.en.eq(port.en), write.addr.eq(port.addr), write.data.eq(port.data)]
-        return {name: word.data[name] for name in names}
+            profile.addr.eq(address),
+            registers.addr.eq(profile.data),
+            profile.en.eq(advance),
+            registers.en.eq(advance),
+        ]
+        word = self.register_word(registers.data)
+        return {name: word[name] for name in self.kind.registers}
+
+    def packed(self, values: Sequence[int]) -> int:
+        """A word of registers as a number."""
+        word = 0
+        for (_, field), value in zip(self.register_word, values, strict=True):
+            width = Shape.cast(field.shape).width
+            word |= (value & ((1 << width) - 1)) << field.offset
+        return word
 
 
 def layout(fields: dict[str, Field]) -> StructLayout:
     """Fields side by side, the first at bit 0."""
     return StructLayout({name: shape(field) for name, field in fields.items()})
-
-
-def write_port(depth: int, word: object) -> wiring.Signature:
-    """The signals that write one word of a memory."""
-    return wiring.Signature({"en": Out(1), "addr": Out(ceil_log2(depth)), "data": Out(word)})

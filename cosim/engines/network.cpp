@@ -1,0 +1,131 @@
+// Drives a CXXRTL model of a network core with the ports of rheobase's Core, behind a C interface.
+//
+// Compile with -DMODEL="file.cc" -DSINGLE_EVAL=0|1, -DSTATE=member where the states can be read, and
+// -DTABLES="X(weights, 0) ...", the memories that are written before a run and their numbers.
+#include "single_eval.h"
+
+#include MODEL
+#include <cstdint>
+
+using Core = cxxrtl_design::p_network__core;
+
+struct Job {
+    const uint32_t *const *tables;  // contents, each word in as many chunks of 32 bits as it needs
+    const int64_t *lengths;         // of the tables, in words
+    const uint32_t *arrivals;
+    int64_t n;                  // arrivals
+    uint32_t *events;           // taken events; those beyond `capacity` are counted, not stored
+    int64_t capacity;
+    const uint8_t *valid;       // clock by clock, repeated: an arrival is offered
+    int64_t valid_length;
+    const uint8_t *ready;       // clock by clock, repeated: an event is taken
+    int64_t ready_length;
+    int64_t last_bit;           // of `last` in an event
+    int64_t ticks;              // run until so many events with `last` ...
+    int64_t settle;             // ... and so many clocks more,
+    int64_t patience;           // or until so many clocks without a transfer
+    uint32_t *states;           // after each tick, if wanted: words in chunks
+    int64_t words;              // of the state memory; 0: not wanted
+    // Results.
+    int64_t cycles;             // clocks since the tables were written
+    int64_t taken;              // arrivals that the core took
+    int64_t given;              // events that it gave
+    int64_t unstable;           // events withdrawn or changed while they waited
+    int64_t dropped, saturated;
+};
+
+template <size_t Bits>
+static void put(cxxrtl::value<Bits> &port, const uint32_t *chunks) {
+    for (size_t chunk = 0; chunk < port.chunks; chunk++) port.data[chunk] = chunks[chunk];
+    if (Bits % 32) port.data[port.chunks - 1] &= (uint32_t(1) << (Bits % 32)) - 1;
+}
+
+template <size_t Bits>
+static void put(cxxrtl::value<Bits> &port, uint32_t number) {
+    uint32_t chunks[port.chunks ? port.chunks : 1] = {number};
+    put(port, chunks);
+}
+
+// One clock: what the outputs are before the edge is for `see`.
+template <class See>
+static void clock(Core &core, See see) {
+#if SINGLE_EVAL
+    core.prev_p_clk.set(false);
+    core.p_clk.set(true);
+    core.Core::eval();
+    see();
+    core.Core::commit();
+#else
+    core.p_clk.set(false);
+    core.step();
+    see();
+    core.p_clk.set(true);
+    core.step();
+#endif
+}
+
+extern "C" __attribute__((visibility("default"))) void run(Job *given) {
+    Job &job = *given;
+    Core core;
+    for (int k = 0; k < 3; k++) {
+        put(core.p_rst, uint32_t(k < 2));
+        clock(core, [] {});
+    }
+#define X(name, number)                                                                         \
+    for (int64_t address = 0; address < job.lengths[number]; address++) {                       \
+        put(core.p_write__##name##____en, 1u);                                                  \
+        put(core.p_write__##name##____addr, uint32_t(address));                                 \
+        auto &data = core.p_write__##name##____data;                                            \
+        put(data, job.tables[number] + address * data.chunks);                                  \
+        clock(core, [] {});                                                                     \
+    }                                                                                           \
+    put(core.p_write__##name##____en, 0u);
+    TABLES
+#undef X
+
+    int64_t valid_at = 0, ready_at = 0, ticks = 0, idle = 0, extra = 0;
+    bool waiting = false;
+    uint32_t waiting_event = 0;
+    while (extra < job.settle && idle < job.patience) {
+        bool offer = job.taken < job.n && job.valid[valid_at], accept = job.ready[ready_at];
+        if (++valid_at == job.valid_length) valid_at = 0;
+        if (++ready_at == job.ready_length) ready_at = 0;
+        put(core.p_i____valid, uint32_t(offer));
+        put(core.p_i____payload, offer ? job.arrivals[job.taken] : 0u);
+        put(core.p_o____ready, uint32_t(accept));
+        bool open = false, event_valid = false;
+        uint32_t event = 0;
+        clock(core, [&] {
+            open = core.p_i____ready.template get<bool>();
+            event_valid = core.p_o____valid.template get<bool>();
+            event = core.p_o____payload.template get<uint32_t>();
+        });
+        job.unstable += waiting && !(event_valid && event == waiting_event);
+        waiting = event_valid && !accept;
+        waiting_event = event;
+        job.cycles++;
+        idle++;
+        if (event_valid && accept) {
+            if (job.given < job.capacity) job.events[job.given] = event;
+            job.given++;
+            idle = 0;
+            if (event >> job.last_bit & 1) {
+#ifdef STATE
+                for (int64_t k = 0; k < job.words && ticks < job.ticks; k++) {
+                    const auto &word = core.STATE[k];
+                    for (size_t chunk = 0; chunk < word.chunks; chunk++)
+                        *job.states++ = word.data[chunk];
+                }
+#endif
+                ticks++;
+            }
+        }
+        if (offer && open) {
+            job.taken++;
+            idle = 0;
+        }
+        extra += job.taken == job.n && ticks >= job.ticks;
+    }
+    job.dropped = core.p_dropped.template get<uint32_t>();
+    job.saturated = core.p_saturated.template get<uint32_t>();
+}

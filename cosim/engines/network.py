@@ -1,0 +1,178 @@
+# amaranth: UnusedElaboratable=no
+"""Run a network core as compiled C++: its memories are written through its ports, then it runs."""
+
+import ctypes
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...hdl.core import Core
+from .events import decode
+from .model import from_component, library
+
+TOP = "network_core"
+HARNESS = Path(__file__).with_name("network.cpp")
+SETTLE = 64  # clocks after the last marker: whatever a faulty core still emits
+PATIENCE = 1000  # clocks per neuron without a transfer, after which a core counts as hung
+
+
+class Job(ctypes.Structure):
+    """The arguments and results of the harness, which says what they mean."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_void_p if name in (
+            "tables", "lengths", "arrivals", "events", "valid", "ready", "states"
+        ) else ctypes.c_int64)
+        for name in (
+            "tables", "lengths", "arrivals", "n", "events", "capacity", "valid", "valid_length",
+            "ready", "ready_length", "last_bit", "ticks", "settle", "patience", "states", "words",
+            "cycles", "taken", "given", "unstable", "dropped", "saturated",
+        )
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class CoreNetworkRun:
+    """What a network core did.
+
+    Attributes
+    ----------
+    spikes : (ticks, ids)
+        Two int64 arrays, in the order in which the events came.
+    recorded : dict of int64 arrays of shape (ticks, neurons)
+        Each state after every tick; empty if nothing was recorded.
+    saturated, dropped : int
+        The counters of the core.
+    cycles : int
+        Clocks since the memories were written.
+    violations : tuple of str
+        What broke the protocol; empty for a sound core.
+    """
+
+    spikes: tuple[NDArray[np.int64], NDArray[np.int64]]
+    recorded: dict[str, NDArray[np.int64]]
+    saturated: int
+    dropped: int
+    cycles: int
+    violations: tuple[str, ...]
+
+
+class NetworkEngine:
+    """A network core, compiled.
+
+    Parameters
+    ----------
+    core : Core
+
+    Raises
+    ------
+    MissingTool
+        g++ is missing.
+    RuntimeError
+        It fails.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        model = from_component(core, TOP)
+        (memory,) = re.findall(r"memory<\d+> (memory_p_neurons_\w*state) \{", model.text)
+        tables = " ".join(f"X({name}, {number})" for number, name in enumerate(core.contents))
+        defines = (f"-DSTATE={memory}", f"-DTABLES={tables}")
+        self._run = ctypes.CDLL(str(library(model, HARNESS, defines))).run
+        self._run.restype = None
+
+    def run(
+        self,
+        ticks: ArrayLike,
+        axons: ArrayLike,
+        steps: int,
+        record: bool = False,
+        valid_pattern: ArrayLike = True,
+        ready_pattern: ArrayLike = True,
+    ) -> CoreNetworkRun:
+        """Reset the core, write its memories, and run it.
+
+        Parameters
+        ----------
+        ticks, axons : array_like of int, shape (events,)
+            Events from outside, in any order; ticks 0 .. steps - 1.
+        steps : int
+            Number of ticks.
+        record : bool
+            Keep the states of every tick.
+        valid_pattern, ready_pattern : array_like of bool, shape (any,)
+            Clock by clock, repeated: whether an arrival is offered; whether an event is taken.
+        """
+        core, n = self.core, self.core.network.n
+        arrivals = self._arrivals(np.asarray(ticks), np.asarray(axons), steps)
+        widths = {
+            name: getattr(core, f"write_{name}").data.shape().width for name in core.contents
+        }
+        tables = [_chunks(words, widths[name]) for name, words in core.contents.items()]
+        lengths = np.array([len(words) for words in core.contents.values()], np.int64)
+        addresses = (ctypes.c_void_p * len(tables))(*(table.ctypes.data for table in tables))
+        valid, ready = (
+            np.atleast_1d(np.asarray(pattern, bool)).astype(np.uint8)
+            for pattern in (valid_pattern, ready_pattern)
+        )
+        events = np.empty((n + 1) * steps, np.uint32)
+        chunks = -(-core.neurons.state.size // 32)
+        states = np.zeros((steps if record else 0, n, chunks), np.uint32)
+        job = Job(
+            ctypes.cast(addresses, ctypes.c_void_p), lengths.ctypes.data, arrivals.ctypes.data,
+            arrivals.size, events.ctypes.data, events.size, valid.ctypes.data, valid.size,
+            ready.ctypes.data, ready.size, (n - 1).bit_length() + 1, steps, SETTLE,
+            PATIENCE * n + 10 * (valid.size + ready.size), states.ctypes.data, n if record else 0,
+        )  # fmt: skip
+        self._run(ctypes.byref(job))
+        spikes, violations = decode(events[: min(job.given, events.size)], n, steps)
+        if job.given > events.size:
+            violations.append(f"{job.given} events, more than the {events.size} possible")
+        if job.taken < arrivals.size:
+            violations.append(f"hung: took {job.taken} of {arrivals.size} arrivals")
+        if job.unstable:
+            violations.append(f"{job.unstable} events withdrawn or changed while they waited")
+        return CoreNetworkRun(
+            spikes,
+            self._split(states) if record else {},
+            job.saturated,
+            job.dropped,
+            job.cycles,
+            tuple(violations),
+        )
+
+    def _arrivals(
+        self, ticks: NDArray[np.int64], axons: NDArray[np.int64], steps: int
+    ) -> NDArray[np.uint32]:
+        """The events of each tick, and its end."""
+        end = 1 << self.core.i.payload.shape()["end"].offset
+        order = np.argsort(ticks, kind="stable")
+        ends = np.searchsorted(ticks[order], np.arange(steps), side="right")
+        return np.insert(axons[order], ends, end).astype(np.uint32)
+
+    def _split(self, states: NDArray[np.uint32]) -> dict[str, NDArray[np.int64]]:
+        """Each state from memory words in chunks."""
+        found = {}
+        for name, field in self.core.neurons.state:
+            shape = field.shape
+            value = np.zeros(states.shape[:2], np.int64)
+            for bit in range(0, field.width, 32):
+                chunk, shift = divmod(field.offset + bit, 32)
+                part = states[..., chunk].astype(np.int64) >> shift
+                if shift and chunk + 1 < states.shape[2]:
+                    part |= states[..., chunk + 1].astype(np.int64) << (32 - shift)
+                value |= (part & 0xFFFFFFFF) << bit
+            value &= (1 << field.width) - 1
+            if shape.signed:
+                value -= (value >> (field.width - 1)) << field.width
+            found[name] = value
+        return found
+
+
+def _chunks(words: list[int], width: int) -> NDArray[np.uint32]:
+    """Words as chunks of 32 bits, lowest first."""
+    size = max(1, -(-width // 32))
+    return np.frombuffer(b"".join(word.to_bytes(4 * size, "little") for word in words), np.uint32)

@@ -1,0 +1,25 @@
+"""Memories with contents, which are read by the circuit and written through a port at run time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Module, ShapeLike
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory, ReadPort
+from amaranth.lib.wiring import Out
+from amaranth.utils import ceil_log2
+
+
+def write_port(shape: ShapeLike, depth: int) -> wiring.Signature:
+    """What writes a word: ``data`` goes to ``addr`` where ``en`` is high."""
+    return wiring.Signature({"en": Out(1), "addr": Out(ceil_log2(depth)), "data": Out(shape)})
+
+
+def table(
+    m: Module, name: str, shape: ShapeLike, init: Sequence[Any], port: wiring.PureInterface
+) -> ReadPort:
+    """A memory, as deep as its contents, that `port` writes; its read port."""
+    m.submodules[name] = memory = Memory(shape=shape, depth=len(init), init=init)
+    write = memory.write_port()
+    m.d.comb += [write.en.eq(port.en), write.addr.eq(port.addr), write.data.eq(port.data)]
+    return memory.read_port()  # not transparent: Vivado miscompiles transparent reads

@@ -1,0 +1,307 @@
+"""Synapse memories, and how an event becomes synaptic operations: one word of memory per clock.
+
+A word holds one entry for each lane. Lane l serves the neurons l, l + lanes, l + 2 lanes, ...; the
+place of neuron j in its lane is ``j // lanes``. There are two layouts:
+
+* dense: an axon has a weight for every neuron, entry k of its row for place k, and nothing else.
+  The row begins at word ``axon << bits``.
+* sparse: an entry has a weight, a place and a delay. A second memory has the first word of each
+  axon's row and the number of its words. Entries that are not needed have weight 0.
+
+Kinds of neurons with two channels have weights without sign and a bit that says the channel. All
+memories can be written at any time; a row that is under way then has old words and new ones.
+"""
+
+import numpy as np
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for, ceil_log2
+from numpy.typing import NDArray
+
+from ..models.integer.kind import Field, first_outside
+from ..models.integer.network import Network
+from .memory import table, write_port
+from .pipeline import shape
+
+LANES = (1, 2, 4)
+
+
+class Operation(StructLayout):
+    """One synaptic operation: what to add, to which place, how many ticks ahead."""
+
+    def __init__(self, network: Network, weight: Shape, lanes: int) -> None:
+        super().__init__(
+            {
+                "weight": weight,
+                "channel": ceil_log2(len(network.kind.sums)),
+                "place": ceil_log2(places(network, lanes)),
+                "delay": ceil_log2(network.slots),
+            }
+        )
+
+
+class Rows(wiring.Component):
+    """What both layouts have in common.
+
+    Parameters
+    ----------
+    network : Network
+        Gives the sizes and the contents.
+    weight_width : int
+        Bits of a weight, 1 .. 32: with sign for one channel, without for two.
+    lanes : int
+        Operations per clock: 1, 2 or 4.
+
+    Attributes
+    ----------
+    i : stream of unsigned, in
+        Axons that exist.
+    valid : Signal, out
+        There are operations in this clock.
+    o : array of Operation, out
+        One for each lane.
+    busy : Signal, out
+        A row is under way or waits.
+    write_weights : write port, in
+        Of a word, entry for lane 0 lowest.
+    apart : int
+        Clocks between two operations of one place and lane, at least.
+    joint : int
+        How many operations of one event can meet at one neuron in one tick.
+    contents : dict of str to list of int
+        The words of the memory behind each write port.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Lanes or a width that are not allowed, or a weight that does not fit.
+    """
+
+    apart: int
+    joint: int
+    contents: dict[str, list[int]]
+
+    def __init__(
+        self, network: Network, weight_width: int, lanes: int, extra: dict[str, int]
+    ) -> None:
+        if isinstance(weight_width, bool) or not isinstance(weight_width, int):
+            raise TypeError(f"weight_width must be an integer, not {weight_width!r}")
+        if not 1 <= weight_width <= 32:
+            raise ValueError(f"weight_width must be in 1 .. 32, not {weight_width}")
+        if lanes not in LANES:
+            raise ValueError(f"lanes must be one of {LANES}, not {lanes!r}")
+        self.network, self.lanes = network, lanes
+        channels = len(network.kind.sums)
+        self.weight = Field(weight_width, signed=channels == 1)
+        weights = network.synapses.weight
+        if (bad := first_outside(weights, self.weight.low, self.weight.high)) is not None:
+            raise ValueError(
+                f"synapses.weight must be in {self.weight.low} .. {self.weight.high}"
+                f" (weight_width {weight_width}), not {weights[bad]} (synapse {bad[0]})"
+            )
+        fields = {"weight": shape(self.weight), "channel": unsigned(ceil_log2(channels))}
+        self.entry = StructLayout(fields | {name: unsigned(bits) for name, bits in extra.items()})
+        self.word = ArrayLayout(self.entry, lanes)
+        self.operations = ArrayLayout(Operation(network, shape(self.weight), lanes), lanes)
+
+    def ports(self) -> dict[str, wiring.Member]:
+        """The ports of both layouts."""
+        words = {name: len(words) for name, words in self.contents.items()}
+        return {
+            "i": In(stream.Signature(unsigned(ceil_log2(self.network.axons)))),
+            "valid": Out(1),
+            "o": Out(self.operations),
+            "busy": Out(1),
+            "write_weights": In(write_port(unsigned(self.word.size), words["weights"])),
+        }
+
+    def packed(self, **columns: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Entries as numbers."""
+        total = np.zeros(columns["weight"].shape, object)
+        for name, field in self.entry:
+            bits = Shape.cast(field.shape).width
+            value = columns[name].astype(object) & ((1 << bits) - 1)
+            total = total | (value << field.offset)
+        return total
+
+    def words(self, entries: NDArray[np.object_]) -> list[int]:
+        """Words of entries of shape (words, lanes)."""
+        shifts = np.arange(self.lanes).astype(object) * self.entry.size
+        return [int(word) for word in (entries << shifts).sum(axis=1)]
+
+
+def places(network: Network, lanes: int) -> int:
+    """Neurons of a lane."""
+    return -(-network.n // lanes)
+
+
+class DenseRows(Rows):
+    """A weight for every axon and neuron; see `Rows`.
+
+    Raises
+    ------
+    ValueError
+        Delays, which dense rows do not have, or several synapses of one axon and neuron.
+    """
+
+    joint = 1
+
+    def __init__(self, network: Network, weight_width: int, lanes: int = 1) -> None:
+        super().__init__(network, weight_width, lanes, {})
+        synapses = network.synapses
+        if synapses.delay.any():
+            raise ValueError("synapses.delay must be 0 in dense rows, which have no delays")
+        pairs = synapses.axon * network.n + synapses.target
+        if np.unique(pairs).size < pairs.size:
+            raise ValueError("synapses must be one per axon and target at most in dense rows")
+        self.apart = places(network, lanes)
+        self.bits = ceil_log2(self.apart)
+        weight, channel = np.zeros((2, network.axons, lanes << self.bits), np.int64)
+        weight[synapses.axon, synapses.target] = synapses.weight
+        channel[synapses.axon, synapses.target] = synapses.channel
+        entries = self.packed(weight=weight, channel=channel).reshape(-1, lanes)
+        self.contents = {"weights": self.words(entries)}
+        wiring.Component.__init__(self, self.ports())
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        word = unsigned(self.word.size)
+        read = table(m, "weights", word, self.contents["weights"], self.write_weights)
+        axon = Signal.like(self.i.payload)
+        active = Signal()
+        place = Signal(self.bits)
+        last = Signal()
+        m.d.comb += [
+            last.eq(place == places(self.network, self.lanes) - 1),
+            self.i.ready.eq(~active | last),
+            read.addr.eq(Cat(place, axon)),
+        ]
+        with m.If(active):
+            m.d.sync += place.eq(Mux(last, 0, place + 1))
+        with m.If(self.i.ready):
+            m.d.sync += [active.eq(self.i.valid), axon.eq(self.i.payload)]
+        # The word two clocks later, through a register behind the memory.
+        fetched, fetched_place = Signal(), Signal.like(place)
+        entries = Signal(self.word)
+        m.d.sync += [
+            fetched.eq(active),
+            fetched_place.eq(place),
+            self.valid.eq(fetched),
+            entries.eq(read.data),
+        ]
+        at = Signal.like(place)
+        m.d.sync += at.eq(fetched_place)
+        for lane in range(self.lanes):
+            m.d.comb += [
+                self.o[lane].weight.eq(entries[lane].weight),
+                self.o[lane].channel.eq(entries[lane].channel),
+                self.o[lane].place.eq(at),
+                self.o[lane].delay.eq(0),
+            ]
+        m.d.comb += self.busy.eq(active | fetched | self.valid)
+        return m
+
+
+class SparseRows(Rows):
+    """Entries with a target and a delay; see `Rows`.
+
+    Parameters
+    ----------
+    words : int, optional
+        Words of the memory; as many as the network needs, at least, by default.
+
+    Attributes
+    ----------
+    write_rows : write port, in
+        Of an axon's row: its first word, and above that the number of its words.
+
+    Raises
+    ------
+    ValueError
+        More words than there are.
+    """
+
+    apart = 1
+
+    def __init__(
+        self, network: Network, weight_width: int, lanes: int = 1, words: int | None = None
+    ) -> None:
+        delay = ceil_log2(network.slots)
+        place = ceil_log2(places(network, lanes))
+        super().__init__(network, weight_width, lanes, {"place": place, "delay": delay})
+        used, rows = self.compile()
+        size = max(1, len(used)) if words is None else words
+        if len(used) > size:
+            raise ValueError(f"words must be >= {len(used)} for these synapses, not {words}")
+        self.row = StructLayout({"first": ceil_log2(size), "count": bits_for(size)})
+        self.contents = {
+            "weights": used + [0] * (size - len(used)),
+            "rows": [first | count << self.row["count"].offset for first, count in rows],
+        }
+        ports = {"write_rows": In(write_port(unsigned(self.row.size), network.axons))}
+        wiring.Component.__init__(self, self.ports() | ports)
+
+    def compile(self) -> tuple[list[int], list[tuple[int, int]]]:
+        """The words of all rows, and each row's first word and number of words."""
+        network, lanes = self.network, self.lanes
+        synapses = network.synapses
+        lane = synapses.target % lanes
+        packed = self.packed(
+            weight=synapses.weight,
+            channel=synapses.channel,
+            place=synapses.target // lanes,
+            delay=synapses.delay,
+        )
+        # The rank of an entry among those of its axon and lane is its word in the row.
+        order = np.lexsort((synapses.delay, synapses.target, lane, synapses.axon))
+        axon, lane, packed = synapses.axon[order], lane[order], packed[order]
+        group = axon * lanes + lane
+        begins = np.searchsorted(group, group)
+        rank = np.arange(group.size) - begins
+        counts = np.zeros(network.axons, np.int64)
+        np.maximum.at(counts, axon, rank + 1)
+        first = np.concatenate(([0], np.cumsum(counts)[:-1]))
+        entries = np.zeros((int(counts.sum()), lanes), object)
+        entries[first[axon] + rank, lane] = packed
+        places_ = np.stack((synapses.axon, synapses.target, synapses.delay))
+        met = np.unique(places_, axis=1, return_counts=True)[1]
+        self.joint = int(met.max(initial=1))
+        return self.words(entries), list(zip(first.tolist(), counts.tolist(), strict=True))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        word, row = unsigned(self.word.size), unsigned(self.row.size)
+        read = table(m, "weights", word, self.contents["weights"], self.write_weights)
+        rows = table(m, "rows", row, self.contents["rows"], self.write_rows)
+        waiting = Signal()  # a row was looked up, and is not begun
+        begun = Signal(self.row)
+        address = Signal.like(read.addr)
+        left = Signal.like(begun.count)
+        begin = Signal()
+        m.d.comb += [
+            begun.eq(rows.data),
+            begin.eq(waiting & (left <= 1)),
+            self.i.ready.eq(~waiting | begin),
+            rows.addr.eq(self.i.payload),
+            rows.en.eq(self.i.ready),
+            read.addr.eq(address),
+        ]
+        with m.If(self.i.ready):
+            m.d.sync += waiting.eq(self.i.valid)
+        with m.If(begin):
+            m.d.sync += [address.eq(begun.first), left.eq(begun.count)]
+        with m.Elif(left != 0):
+            m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
+        # The word two clocks later, through a register behind the memory.
+        fetched = Signal()
+        entries = Signal(self.word)
+        m.d.sync += [fetched.eq(left != 0), self.valid.eq(fetched), entries.eq(read.data)]
+        for lane in range(self.lanes):
+            m.d.comb += [
+                self.o[lane][name].eq(entries[lane][name])
+                for name in ("weight", "channel", "place", "delay")
+            ]
+        m.d.comb += self.busy.eq(waiting | (left != 0) | fetched | self.valid)
+        return m

@@ -1,0 +1,273 @@
+"""A network of integer neurons with event-driven synapses: what the network core computes.
+
+Time is cut into ticks. An event names an axon; an axon has synapses, each with a target, a weight
+and a delay of d >= 0 ticks. Tick t goes like this::
+
+    events of tick t:   from outside, and the spikes of tick t - 1
+    each synapse of each event's axon:   sums[t + d, channel, target] += weight
+    sweep, neuron 0, 1, 2, ...:   input = cut(sums[t]) << shift;  one update;  spikes of tick t
+
+A spike of neuron j is an event of axon ``loop + j`` in the next tick. A kind of neuron has one or
+more channels, the inputs that are sums of weights (SpiNNaker: excitatory, inhibitory). ``cut``
+saturates at the width that the kind states for a sum, and at what the input can hold after the
+shift; what was cut is counted. The sums themselves are exact, so the order of events never matters.
+Random numbers x, for kinds that take them, come from one xorshift32 generator, one per update.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from .kind import IntegerNeuron, first_outside, gather
+from .noise import xorshift32
+
+Array = NDArray[np.int64]
+
+
+class Synapses:
+    """Synapses, in any order; several may join the same axon and target.
+
+    Parameters
+    ----------
+    axon, target, weight, delay, channel : array_like of int, shape (synapses,)
+        `delay` in ticks and `channel` are 0 by default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Arrays that are not of integers or not equally long.
+    """
+
+    def __init__(
+        self,
+        axon: ArrayLike,
+        target: ArrayLike,
+        weight: ArrayLike,
+        delay: ArrayLike | None = None,
+        channel: ArrayLike | None = None,
+    ) -> None:
+        size = np.size(axon)
+
+        def column(name: str, values: ArrayLike | None) -> Array:
+            array = np.asarray(np.zeros(size, np.int64) if values is None else values)
+            if array.size and not np.issubdtype(array.dtype, np.integer):
+                raise TypeError(f"{name} must be integers, not {array.dtype}")
+            if array.shape != (size,):
+                raise ValueError(f"{name} must have shape ({size},), as axon, not {array.shape}")
+            return array.astype(np.int64)
+
+        self.axon, self.target = column("axon", axon), column("target", target)
+        self.weight, self.delay = column("weight", weight), column("delay", delay)
+        self.channel = column("channel", channel)
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkRun:
+    """What a network did.
+
+    Attributes
+    ----------
+    spikes : (ticks, ids)
+        Two int64 arrays, sorted by tick, then id.
+    state : dict of int64 arrays of shape (neurons,)
+        After the last tick.
+    recorded : dict of int64 arrays of shape (ticks, neurons)
+        Each state after every tick; empty if nothing was recorded.
+    saturated : int
+        Sums that were cut.
+    operations : int
+        Synapses that were served.
+    """
+
+    spikes: tuple[Array, Array]
+    state: dict[str, Array]
+    recorded: dict[str, Array]
+    saturated: int
+    operations: int
+
+
+class Network:
+    """A network of integer neurons.
+
+    Parameters
+    ----------
+    neurons : sequence of IntegerNeuron
+        Of one kind and the same modes.
+    axons : int
+        Number of axons.
+    synapses : Synapses
+    loop : int, optional
+        The axon of neuron 0; that of neuron j is ``loop + j``. By default spikes do not loop back.
+    shift : int or sequence of int
+        By which a sum is shifted to the left, of each channel; 0 .. 31.
+    slots : int
+        Ticks for which sums are kept: delays are 0 .. slots - 2. A power of two, at least 2.
+    seed : int
+        Of the random numbers x, 1 .. 2**32 - 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the name, the value and what is allowed.
+    """
+
+    def __init__(
+        self,
+        neurons: Sequence[IntegerNeuron],
+        axons: int,
+        synapses: Synapses,
+        loop: int | None = None,
+        shift: int | Sequence[int] = 0,
+        slots: int = 2,
+        seed: int = 1,
+    ) -> None:
+        self.kind, self.registers, profile = gather(neurons)
+        if profile is None:
+            raise TypeError(f"neurons must be a sequence of neurons, not {neurons!r}")
+        self.neurons, self.profile = neurons, profile
+        self.n = len(neurons)
+        self.axons, self.synapses, self.loop = axons, synapses, loop
+        self.slots, self.seed = slots, seed
+        channels = len(self.kind.sums)
+        self.shift = (shift,) * channels if isinstance(shift, int) else tuple(shift)
+        if len(self.shift) != channels or not all(0 <= each <= 31 for each in self.shift):
+            raise ValueError(f"shift must be {channels} of 0 .. 31, not {shift!r}")
+        if axons < 1:
+            raise ValueError(f"axons must be >= 1, not {axons!r}")
+        if slots < 2 or slots & (slots - 1):
+            raise ValueError(f"slots must be a power of two, at least 2, not {slots!r}")
+        if loop is not None and not 0 <= loop <= axons - self.n:
+            raise ValueError(
+                f"loop must be in 0 .. {axons - self.n}: neurons have axons loop .. loop +"
+                f" {self.n - 1} of {axons}, not {loop!r}"
+            )
+        if not 1 <= seed < 1 << 32:
+            raise ValueError(f"seed must be in 1 .. {2**32 - 1}, not {seed!r}")
+        for name, high in (
+            ("axon", axons - 1),
+            ("target", self.n - 1),
+            ("delay", slots - 2),
+            ("channel", channels - 1),
+        ):
+            values = getattr(synapses, name)
+            if (bad := first_outside(values, 0, high)) is not None:
+                raise ValueError(
+                    f"synapses.{name} must be in 0 .. {high}, not {values[bad]} (synapse {bad[0]})"
+                )
+        self.start = np.zeros((len(self.kind.state), self.n), np.int64)
+        names = list(self.kind.register_fields)
+        for row, name in zip(self.start, self.kind.state, strict=True):
+            if name in self.kind.start:
+                row[:] = self.registers[names.index(self.kind.start[name])][profile]
+        order = np.argsort(synapses.axon, kind="stable")
+        self._sorted = tuple(
+            getattr(synapses, name)[order] for name in ("target", "weight", "delay", "channel")
+        )
+        self._first = np.searchsorted(synapses.axon[order], np.arange(axons + 1)).astype(np.int64)
+
+    @property
+    def cuts(self) -> dict[str, tuple[int, int]]:
+        """Smallest and largest sum of each channel, before its shift."""
+        limits = {}
+        for (name, sums), shift in zip(self.kind.sums.items(), self.shift, strict=True):
+            field = self.kind.inputs[name]
+            limits[name] = max(sums.low, field.low >> shift), min(sums.high, field.high >> shift)
+        return limits
+
+    def run(
+        self, ticks: ArrayLike, axons: ArrayLike, steps: int, record: bool = False
+    ) -> NetworkRun:
+        """Run the network from its start.
+
+        Parameters
+        ----------
+        ticks, axons : array_like of int, shape (events,)
+            Events from outside, in any order; ticks 0 .. steps - 1.
+        steps : int
+            Number of ticks.
+        record : bool
+            Keep the states of every tick.
+
+        Raises
+        ------
+        ValueError
+            An event out of range, with where it stands.
+        """
+        at, on = np.asarray(ticks, np.int64), np.asarray(axons, np.int64)
+        for name, values, high in (("ticks", at, steps - 1), ("axons", on, self.axons - 1)):
+            if (bad := first_outside(values, 0, high)) is not None:
+                raise ValueError(
+                    f"{name} must be in 0 .. {high}, not {values[bad]} (event {bad[0]})"
+                )
+        if at.shape != on.shape or at.ndim != 1:
+            raise ValueError(f"ticks and axons must be equally long, not {at.shape}, {on.shape}")
+        order = np.argsort(at, kind="stable")
+        on, bounds = on[order], np.searchsorted(at[order], np.arange(steps + 1))
+        kind, n = self.kind, self.n
+        names = list(kind.inputs)
+        rows = [names.index(name) for name in kind.sums]
+        state, x = self.start.copy(), np.uint32(self.seed)
+        inputs = np.zeros((len(names), n), np.int64)
+        outputs = np.zeros((len(kind.outputs), n), np.int64)
+        sums = np.zeros((self.slots, len(rows), n), np.int64)
+        traces = np.zeros((len(kind.state), steps if record else 0, n), np.int64)
+        looped = np.empty(0, np.int64)
+        spikes, saturated, operations = [], 0, 0
+        target, weight, delay, channel = self._sorted
+        for t in range(steps):
+            for events in (on[bounds[t] : bounds[t + 1]], looped):
+                operations += _deliver(events, self._first, target, weight, delay, channel, sums, t)
+            now = sums[t % self.slots]
+            for k, (row, (low, high)) in enumerate(zip(rows, self.cuts.values(), strict=True)):
+                inputs[row] = np.clip(now[k], low, high)
+                saturated += int(np.count_nonzero(inputs[row] != now[k]))
+                inputs[row] <<= self.shift[k]
+            now[:] = 0
+            if "x" in names:
+                x = _words(x, inputs[names.index("x")])
+            kind.kernel(kind.modes, state, self.registers, self.profile, inputs, outputs)
+            ids = np.flatnonzero(outputs[0])
+            spikes.append(ids)
+            if self.loop is not None:
+                looped = ids + self.loop
+            if record:
+                traces[:, t] = state
+        return NetworkRun(
+            (np.repeat(np.arange(steps), [ids.size for ids in spikes]), np.concatenate(spikes)),
+            dict(zip(kind.state, state, strict=True)),
+            dict(zip(kind.state, traces, strict=True)) if record else {},
+            saturated,
+            operations,
+        )
+
+
+@njit(cache=True)
+def _deliver(
+    events: Array,
+    first: Array,
+    target: Array,
+    weight: Array,
+    delay: Array,
+    channel: Array,
+    sums: Array,
+    tick: int,
+) -> int:
+    """Add the weights of the events' synapses; how many there were."""
+    slots, operations = sums.shape[0], 0
+    for axon in events:
+        for k in range(first[axon], first[axon + 1]):
+            sums[(tick + delay[k]) & (slots - 1), channel[k], target[k]] += weight[k]
+        operations += first[axon + 1] - first[axon]
+    return operations
+
+
+@njit(cache=True)
+def _words(x: np.uint32, out: Array) -> np.uint32:
+    """Write one random number per neuron; the generator's next state."""
+    for j in range(out.size):
+        out[j] = x
+        x = xorshift32(x)
+    return x
