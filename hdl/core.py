@@ -102,6 +102,7 @@ class Core(wiring.Component):
         largest = max(-self.rows.weight.low, self.rows.weight.high)
         self.accumulators = Accumulators(self.rows, 1 + (met * largest).bit_length())
         self.neurons = NeuronCore(network.neurons, network.n, network.seed)
+        self.queue = QUEUE
         ports = {
             name: port
             for component in (self.rows, self.neurons)
@@ -131,9 +132,9 @@ class Core(wiring.Component):
                 if name.startswith("write_"):
                     connect(m, flipped(getattr(self, name)), getattr(component, name))
         m.submodules.queue = queue = SyncFIFOBuffered(
-            width=self.i.payload.shape().size, depth=QUEUE
+            width=self.i.payload.shape().size, depth=self.queue
         )
-        m.submodules.loop = loop = SyncFIFOBuffered(width=ceil_log2(network.n), depth=QUEUE)
+        m.submodules.loop = loop = SyncFIFOBuffered(width=ceil_log2(network.n), depth=self.queue)
 
         # After reset the sums are cleared.
         clearing = Signal(init=1)
