@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from rheobase.models.integer.kind import Field, IntegerNeuron
 from rheobase.models.integer.loihi import Loihi
+from rheobase.models.integer.spinnaker import SpiNNaker
 
 Columns = dict[str, NDArray[np.int64]]
 
@@ -37,6 +38,13 @@ SORTS = {
     "loihi lava": Sort(Loihi("lava", 0, 0, 1), LAVA | {"threshold": (0, 2**23 - 64)}),
     "loihi lava ternary": Sort(Loihi("lava", 0, 0, 1, -1), LAVA),
     "loihi nengo": Sort(Loihi("nengo", 0, 0, 1), NENGO),
+} | {
+    f"spinnaker {synapses} {rounding}": Sort(
+        SpiNNaker(*[0] * 11, e_rev_e=reversal, e_rev_i=reversal, rounding=rounding),
+        {"refractory": (0, 1 << 16)},
+    )
+    for synapses, reversal in (("current", None), ("conductance", 0))
+    for rounding in ("floor", "nearest")
 }
 
 
