@@ -14,6 +14,7 @@ import msgspec
 
 from .case import Case
 from .loihi import LavaVector, NengoVector
+from .spinnaker import SpiNNakerVector
 
 
 class Vector(Protocol):
@@ -28,6 +29,7 @@ class Vector(Protocol):
 FORMATS: dict[str, type[Vector]] = {
     "a_in": LavaVector,
     "q": NengoVector,
+    "x_exc": SpiNNakerVector,
 }
 
 

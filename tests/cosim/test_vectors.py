@@ -12,8 +12,11 @@ from rheobase.cosim.vectors.check import Mismatch, check
 from rheobase.cosim.vectors.file import read
 
 FOLDER = Path(__file__).parents[1] / "vectors"
-FILES = sorted(path.name for path in FOLDER.glob("loihi*.json"))
+FILES = sorted(
+    path.name for kind in ("loihi", "spinnaker") for path in FOLDER.glob(f"{kind}*.json")
+)
 LAVA, NENGO = (FOLDER / f"loihi_{name}.json" for name in ("lava_bitacc", "nengo_emulator"))
+SPINNAKER = FOLDER / "spinnaker_lif_arm.json"
 
 
 @pytest.mark.parametrize("on", ["reference", "rtl"])
@@ -62,6 +65,10 @@ def put_parameter(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda vector: vector["params"].update(values)
 
 
+def put_derived(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda vector: vector["derived"].update(values)
+
+
 REFUSED: dict[str, tuple[Path, Callable[[dict[str, Any]], None], str]] = {
     "missing field": (LAVA, lambda v: v.pop("u"), "Object missing required field `u`"),
     "surplus field": (LAVA, put(w=[1]), "Object contains unknown field `w`"),
@@ -82,6 +89,21 @@ REFUSED: dict[str, tuple[Path, Callable[[dict[str, Any]], None], str]] = {
         "params.reset_interval must be >= 1, not 0",
     ),
     "hidden noise": (NENGO, lambda v: v["noise"].__setitem__(3, 1), "noise must be 0 at every"),
+    "other registers": (
+        SPINNAKER,
+        put_derived(exc_decay=4171219069),
+        r"derived\.exc_decay must be 4171219068, which params make, not 4171219069",
+    ),
+    "other times": (
+        SPINNAKER,
+        put_parameter(tau_m=250757),
+        r"derived\.R_membrane must be 250787, which params make, not 250786",
+    ),
+    "no time step": (SPINNAKER, put_parameter(ts=0), "ts must be in 1 .. 2147483647, not 0"),
+    "surplus register": (SPINNAKER, put_derived(w=1), r"unknown field `w` - at `\$.derived`"),
+    "no such model": (SPINNAKER, put_parameter(model="Izhikevich"), "Invalid enum value 'Izhi"),
+    "no such product": (SPINNAKER, put_parameter(mult="exact"), "Invalid enum value 'exact'"),
+    "half an input": (SPINNAKER, lambda v: v.pop("x_inh"), "missing required field `x_inh`"),
 }
 
 
