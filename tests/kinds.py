@@ -1,5 +1,6 @@
 """Kinds of integer neurons in all their modes, and random fields for them."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,3 +90,13 @@ def updated(neuron: IntegerNeuron, columns: Columns) -> Columns:
     return dict(zip(neuron.state, rows["state"], strict=True)) | dict(
         zip(neuron.outputs, outputs, strict=True)
     )
+
+
+def differing(
+    update: Callable[[Columns], Columns], sort: Sort, rng: np.random.Generator, n: int
+) -> int:
+    """How many of `n` random updates differ from the integer model's in any field."""
+    columns = random_fields(sort, rng, n)
+    wanted, got = updated(sort.neuron, columns), update(columns)
+    assert got.keys() == wanted.keys()
+    return int(np.any([got[name] != wanted[name] for name in wanted], axis=0).sum())
