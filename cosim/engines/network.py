@@ -108,9 +108,7 @@ class NetworkEngine:
         """
         core, n = self.core, self.core.network.n
         arrivals = self._arrivals(np.asarray(ticks), np.asarray(axons), steps)
-        widths = {
-            name: getattr(core, f"write_{name}").data.shape().width for name in core.contents
-        }
+        widths = {name: getattr(core, f"write_{name}").data.shape().width for name in core.contents}
         tables = [_chunks(words, widths[name]) for name, words in core.contents.items()]
         lengths = np.array([len(words) for words in core.contents.values()], np.int64)
         addresses = (ctypes.c_void_p * len(tables))(*(table.ctypes.data for table in tables))

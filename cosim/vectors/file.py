@@ -14,6 +14,7 @@ import msgspec
 
 from .case import Case
 from .loihi import LavaVector, NengoVector
+from .spinnaker import SpiNNakerVector
 from .truenorth import PaiboxVector, RancHardwareVector, RancSimulatorVector
 
 
@@ -32,6 +33,7 @@ FORMATS: dict[str, type[Vector]] = {
     "axon_spikes": RancSimulatorVector,
     "axon_type_sequence": RancHardwareVector,
     "syn_sum": PaiboxVector,
+    "x_exc": SpiNNakerVector,
 }
 
 
