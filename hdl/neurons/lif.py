@@ -15,6 +15,7 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.utils import bits_for
 
 from ...models.integer.lif import IntegerLIF
+from ..noise import xorshift32
 
 Fields = dict[str, Value]
 Stage = Callable[[Module, Fields], Fields]
@@ -110,11 +111,3 @@ class LIFDatapath:
         with m.Else():
             m.d.comb += v_next.eq(s)
         return {"v": v_next, "r": r_next, "spike": spike}
-
-
-def xorshift32(m: Module, x: Value) -> Value:
-    """The next state of the 32-bit xorshift generator (Marsaglia 2003; shifts 13, 17, 5)."""
-    a = Signal(32)
-    b = Signal(32)
-    m.d.comb += [a.eq(x ^ (x << 13)), b.eq(a ^ (a >> 17))]
-    return (b ^ (b << 5))[:32]
