@@ -18,12 +18,12 @@ integer input ``i`` (signed, `input_width` bits) and the rounding number ``d``::
     rounding = "nearest":    d = 2**(leak_bits-1)      (halves up)
     rounding = "stochastic": d = x & (2**leak_bits - 1)
 
-``x`` is a 32-bit xorshift generator (Marsaglia 2003, shifts 13, 17, 5), ``x ^= x << 13;
-x ^= x >> 17; x ^= x << 5``: one state for the whole population, seeded with `seed`; every update,
-refractory ones included, uses the present ``x`` and then advances it once, in the order step by
-step and, within a step, neuron 0, 1, 2, ... The rounding acts on the product for "multiply" and on
-the decrement for "shift" (so "shift" with "floor" rounds the state up: it is the ``v - (v >> k)``
-that hardware builds). After reset of the circuit v = r = 0 and x = seed.
+``x`` is a 32-bit word of the generator in ``rheobase.models.integer.noise``: one state for the
+whole population, seeded with `seed`; every update, refractory ones included, uses the present ``x``
+and then advances it once, in the order step by step and, within a step, neuron 0, 1, 2, ... The
+rounding acts on the product for "multiply" and on the decrement for "shift" (so "shift" with
+"floor" rounds the state up: it is the ``v - (v >> k)`` that hardware builds). After reset of the
+circuit v = r = 0 and x = seed.
 """
 
 from collections.abc import Callable
@@ -35,6 +35,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from .kind import Field, Fields, Rows
+from .noise import xorshift32
 
 
 @dataclass(frozen=True, eq=False)
@@ -332,9 +333,7 @@ def _run(
         if stochastic:
             for j in range(n):
                 d[j] = x & mask
-                x ^= np.uint32(x << np.uint32(13))
-                x ^= x >> np.uint32(17)
-                x ^= np.uint32(x << np.uint32(5))
+                x = xorshift32(x)
         count = _row(
             currents[t],
             v,
