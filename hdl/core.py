@@ -22,7 +22,9 @@ from amaranth.utils import ceil_log2
 from ..models.integer.network import Network
 from .accumulators import Accumulators
 from .neuron_core import Event, NeuronCore
-from .synapses import DenseRows, SparseRows
+from .noise import NoiseSource
+from .stochastic import StochasticSynapses
+from .synapses import DenseRows, Rows, SparseRows
 
 QUEUE = 16  # events that wait, from outside and from the loop each
 COUNTER = 32  # bits of the counters, which stop at their largest value
@@ -90,7 +92,7 @@ class Core(wiring.Component):
             raise ValueError(f"layout must be 'sparse' or 'dense', not {layout!r}")
         if layout == "dense" and words is not None:
             raise ValueError("words must be left out for dense rows")
-        self.rows = (
+        self.rows: Rows = (
             DenseRows(network, weight_width, lanes)
             if layout == "dense"
             else SparseRows(network, weight_width, lanes, words)
@@ -143,6 +145,20 @@ class Core(wiring.Component):
             with m.If(cleared == accumulators.places - 1):
                 m.d.sync += clearing.eq(0)
 
+        # Stochastic synapses get their random numbers on the way to the sums.
+        end = Signal()
+        operations: Rows | StochasticSynapses = rows
+        busy = rows.busy
+        if network.stochastic:
+            m.submodules.stochastic = stochastic = StochasticSynapses(rows)
+            m.d.comb += [
+                stochastic.i_valid.eq(rows.valid),
+                stochastic.i_axon.eq(rows.axon),
+                stochastic.i.eq(rows.o),
+                stochastic.end.eq(end),
+            ]
+            operations, busy = stochastic, rows.busy | stochastic.busy
+
         # Arrivals wait in one queue, spikes that loop back in another, which goes first.
         head = Signal(Arrival(network.axons))
         m.d.comb += [
@@ -153,7 +169,7 @@ class Core(wiring.Component):
             self.pending.eq(queue.level + loop.level),
         ]
         taken = Signal(range(self.events + 1))
-        room, exists, drop, end, sweep = Signal(), Signal(), Signal(), Signal(), Signal()
+        room, exists, drop, sweep = Signal(), Signal(), Signal(), Signal()
         axon = Mux(loop.r_rdy, loop.r_data + (network.loop or 0), head.axon)
         m.d.comb += [
             room.eq(taken != self.events),
@@ -161,7 +177,7 @@ class Core(wiring.Component):
             rows.i.payload.eq(axon),
             end.eq(
                 queue.r_rdy & head.end & ~sweep & ~clearing & (loop.level == 0)
-                & ~rows.busy & ~accumulators.busy
+                & ~busy & ~accumulators.busy
             ),
         ]  # fmt: skip
         with m.If(loop.r_rdy | (queue.r_rdy & ~head.end)):
@@ -185,8 +201,8 @@ class Core(wiring.Component):
         reading, read, summed = Signal(), Signal(), Signal()
         lane_bits = ceil_log2(rows.lanes)
         m.d.comb += [
-            accumulators.valid.eq(rows.valid),
-            accumulators.o.eq(rows.o),
+            accumulators.valid.eq(operations.valid),
+            accumulators.o.eq(operations.o),
             accumulators.open.eq(slot),
             accumulators.clear.eq(clearing),
             accumulators.sweep.eq(sweep),
@@ -233,7 +249,11 @@ class Core(wiring.Component):
         channels = zip(self.network.cuts.items(), self.network.shift, strict=True)
         for number, ((name, (low, high)), shift) in enumerate(channels):
             total = self.accumulators.sums[number]
-            fit = Signal.like(total, name=f"{name}_fit")
+            if number == 0 and self.network.noise is not None:
+                m.submodules.noise = noise = NoiseSource(self.network.noise, self.network.seeds[2])
+                m.d.comb += noise.o.ready.eq(self.neurons.i.valid & self.neurons.i.ready)
+                total = total + noise.o.payload
+            fit = Signal(total.shape(), name=f"{name}_fit")
             below, above = total < low, total > high
             m.d.comb += [
                 fit.eq(Mux(below, low, Mux(above, high, total))),

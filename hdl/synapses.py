@@ -29,12 +29,16 @@ LANES = (1, 2, 4)
 
 
 class Operation(StructLayout):
-    """One synaptic operation: what to add, to which place, how many ticks ahead."""
+    """One synaptic operation: what to add, to which place, how many ticks ahead.
+
+    ``stochastic``: to add the sign of the weight with a probability (0 bits if none is).
+    """
 
     def __init__(self, network: Network, weight: Shape, lanes: int) -> None:
         super().__init__(
             {
                 "weight": weight,
+                "stochastic": int(network.stochastic),
                 "channel": ceil_log2(len(network.kind.sums)),
                 "place": ceil_log2(places(network, lanes)),
                 "delay": ceil_log2(network.slots),
@@ -62,6 +66,8 @@ class Rows(wiring.Component):
         There are operations in this clock.
     o : array of Operation, out
         One for each lane.
+    axon : Signal, out
+        Whose operations they are.
     busy : Signal, out
         A row is under way or waits.
     write_weights : write port, in
@@ -101,7 +107,11 @@ class Rows(wiring.Component):
                 f"synapses.weight must be in {self.weight.low} .. {self.weight.high}"
                 f" (weight_width {weight_width}), not {weights[bad]} (synapse {bad[0]})"
             )
-        fields = {"weight": shape(self.weight), "channel": unsigned(ceil_log2(channels))}
+        fields = {
+            "weight": shape(self.weight),
+            "stochastic": unsigned(int(network.stochastic)),
+            "channel": unsigned(ceil_log2(channels)),
+        }
         self.entry = StructLayout(fields | {name: unsigned(bits) for name, bits in extra.items()})
         self.word = ArrayLayout(self.entry, lanes)
         self.operations = ArrayLayout(Operation(network, shape(self.weight), lanes), lanes)
@@ -113,6 +123,7 @@ class Rows(wiring.Component):
             "i": In(stream.Signature(unsigned(ceil_log2(self.network.axons)))),
             "valid": Out(1),
             "o": Out(self.operations),
+            "axon": Out(unsigned(ceil_log2(self.network.axons))),
             "busy": Out(1),
             "write_weights": In(write_port(unsigned(self.word.size), words["weights"])),
         }
@@ -158,10 +169,11 @@ class DenseRows(Rows):
             raise ValueError("synapses must be one per axon and target at most in dense rows")
         self.apart = places(network, lanes)
         self.bits = ceil_log2(self.apart)
-        weight, channel = np.zeros((2, network.axons, lanes << self.bits), np.int64)
-        weight[synapses.axon, synapses.target] = synapses.weight
-        channel[synapses.axon, synapses.target] = synapses.channel
-        entries = self.packed(weight=weight, channel=channel).reshape(-1, lanes)
+        columns = {}
+        for name in ("weight", "stochastic", "channel"):
+            columns[name] = np.zeros((network.axons, lanes << self.bits), np.int64)
+            columns[name][synapses.axon, synapses.target] = getattr(synapses, name)
+        entries = self.packed(**columns).reshape(-1, lanes)
         self.contents = {"weights": self.words(entries)}
         wiring.Component.__init__(self, self.ports())
 
@@ -183,19 +195,21 @@ class DenseRows(Rows):
         with m.If(self.i.ready):
             m.d.sync += [active.eq(self.i.valid), axon.eq(self.i.payload)]
         # The word two clocks later, through a register behind the memory.
-        fetched, fetched_place = Signal(), Signal.like(place)
-        entries = Signal(self.word)
+        fetched, fetched_place, fetched_axon = Signal(), Signal.like(place), Signal.like(axon)
+        entries, at = Signal(self.word), Signal.like(place)
         m.d.sync += [
             fetched.eq(active),
             fetched_place.eq(place),
+            fetched_axon.eq(axon),
             self.valid.eq(fetched),
             entries.eq(read.data),
+            at.eq(fetched_place),
+            self.axon.eq(fetched_axon),
         ]
-        at = Signal.like(place)
-        m.d.sync += at.eq(fetched_place)
         for lane in range(self.lanes):
             m.d.comb += [
                 self.o[lane].weight.eq(entries[lane].weight),
+                self.o[lane].stochastic.eq(entries[lane].stochastic),
                 self.o[lane].channel.eq(entries[lane].channel),
                 self.o[lane].place.eq(at),
                 self.o[lane].delay.eq(0),
@@ -250,6 +264,7 @@ class SparseRows(Rows):
         lane = synapses.target % lanes
         packed = self.packed(
             weight=synapses.weight,
+            stochastic=synapses.stochastic,
             channel=synapses.channel,
             place=synapses.target // lanes,
             delay=synapses.delay,
@@ -288,20 +303,27 @@ class SparseRows(Rows):
             rows.en.eq(self.i.ready),
             read.addr.eq(address),
         ]
+        waits, axon = Signal.like(self.axon), Signal.like(self.axon)
         with m.If(self.i.ready):
-            m.d.sync += waiting.eq(self.i.valid)
+            m.d.sync += [waiting.eq(self.i.valid), waits.eq(self.i.payload)]
         with m.If(begin):
-            m.d.sync += [address.eq(begun.first), left.eq(begun.count)]
+            m.d.sync += [address.eq(begun.first), left.eq(begun.count), axon.eq(waits)]
         with m.Elif(left != 0):
             m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
         # The word two clocks later, through a register behind the memory.
-        fetched = Signal()
+        fetched, fetched_axon = Signal(), Signal.like(axon)
         entries = Signal(self.word)
-        m.d.sync += [fetched.eq(left != 0), self.valid.eq(fetched), entries.eq(read.data)]
+        m.d.sync += [
+            fetched.eq(left != 0),
+            fetched_axon.eq(axon),
+            self.valid.eq(fetched),
+            entries.eq(read.data),
+            self.axon.eq(fetched_axon),
+        ]
         for lane in range(self.lanes):
             m.d.comb += [
                 self.o[lane][name].eq(entries[lane][name])
-                for name in ("weight", "channel", "place", "delay")
+                for name in ("weight", "stochastic", "channel", "place", "delay")
             ]
         m.d.comb += self.busy.eq(waiting | (left != 0) | fetched | self.valid)
         return m

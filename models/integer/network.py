@@ -12,6 +12,12 @@ more channels, the inputs that are sums of weights (SpiNNaker: excitatory, inhib
 saturates at the width that the kind states for a sum, and at what the input can hold after the
 shift; what was cut is counted. The sums themselves are exact, so the order of events never matters.
 Random numbers x, for kinds that take them, come from one xorshift32 generator, one per update.
+
+Noise may be added to the sums of the first channel before they are cut: one integer per neuron and
+tick. A stochastic synapse adds the sign of its weight instead of the weight, if the weight's
+magnitude is at least a random number of 8 bits, else nothing; the number is drawn by axon, target
+and tick (`noise.synapse_random`, key: one word of a generator per tick), so here, too, the order of
+events does not matter, and two events of one axon in one tick act alike.
 """
 
 from collections.abc import Sequence
@@ -22,7 +28,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from .kind import IntegerNeuron, first_outside, gather
-from .noise import xorshift32
+from .noise import ADDRESS_BITS, Noise, synapse_random, xorshift32
 
 Array = NDArray[np.int64]
 
@@ -32,8 +38,8 @@ class Synapses:
 
     Parameters
     ----------
-    axon, target, weight, delay, channel : array_like of int, shape (synapses,)
-        `delay` in ticks and `channel` are 0 by default.
+    axon, target, weight, delay, channel, stochastic : array_like of int, shape (synapses,)
+        `delay` in ticks, `channel` and `stochastic` (0 or 1) are 0 by default.
 
     Raises
     ------
@@ -48,6 +54,7 @@ class Synapses:
         weight: ArrayLike,
         delay: ArrayLike | None = None,
         channel: ArrayLike | None = None,
+        stochastic: ArrayLike | None = None,
     ) -> None:
         size = np.size(axon)
 
@@ -61,7 +68,7 @@ class Synapses:
 
         self.axon, self.target = column("axon", axon), column("target", target)
         self.weight, self.delay = column("weight", weight), column("delay", delay)
-        self.channel = column("channel", channel)
+        self.channel, self.stochastic = column("channel", channel), column("stochastic", stochastic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +113,9 @@ class Network:
     slots : int
         Ticks for which sums are kept: delays are 0 .. slots - 2. A power of two, at least 2.
     seed : int
-        Of the random numbers x, 1 .. 2**32 - 1.
+        Of all random numbers, 1 .. 2**32 - 1.
+    noise : Noise, optional
+        Its integers are added to the sums of the first channel.
 
     Raises
     ------
@@ -123,6 +132,7 @@ class Network:
         shift: int | Sequence[int] = 0,
         slots: int = 2,
         seed: int = 1,
+        noise: Noise | None = None,
     ) -> None:
         self.kind, self.registers, profile = gather(neurons)
         if profile is None:
@@ -130,7 +140,7 @@ class Network:
         self.neurons, self.profile = neurons, profile
         self.n = len(neurons)
         self.axons, self.synapses, self.loop = axons, synapses, loop
-        self.slots, self.seed = slots, seed
+        self.slots, self.seed, self.noise = slots, seed, noise
         channels = len(self.kind.sums)
         self.shift = (shift,) * channels if isinstance(shift, int) else tuple(shift)
         if len(self.shift) != channels or not all(0 <= each <= 31 for each in self.shift):
@@ -151,12 +161,20 @@ class Network:
             ("target", self.n - 1),
             ("delay", slots - 2),
             ("channel", channels - 1),
+            ("stochastic", 1),
         ):
             values = getattr(synapses, name)
             if (bad := first_outside(values, 0, high)) is not None:
                 raise ValueError(
                     f"synapses.{name} must be in 0 .. {high}, not {values[bad]} (synapse {bad[0]})"
                 )
+        self.stochastic = bool(synapses.stochastic.any())
+        self.target_bits = (self.n - 1).bit_length()
+        if self.stochastic and (axons - 1).bit_length() + self.target_bits > ADDRESS_BITS:
+            raise ValueError(
+                f"axons and neurons must have {ADDRESS_BITS} address bits together at most, for"
+                f" stochastic synapses, not {axons} and {self.n}"
+            )
         self.start = np.zeros((len(self.kind.state), self.n), np.int64)
         names = list(self.kind.register_fields)
         for row, name in zip(self.start, self.kind.state, strict=True):
@@ -164,9 +182,15 @@ class Network:
                 row[:] = self.registers[names.index(self.kind.start[name])][profile]
         order = np.argsort(synapses.axon, kind="stable")
         self._sorted = tuple(
-            getattr(synapses, name)[order] for name in ("target", "weight", "delay", "channel")
+            getattr(synapses, name)[order]
+            for name in ("target", "weight", "delay", "channel", "stochastic")
         )
         self._first = np.searchsorted(synapses.axon[order], np.arange(axons + 1)).astype(np.int64)
+
+    @property
+    def seeds(self) -> tuple[int, int, int]:
+        """Of the random numbers x, of the keys of stochastic synapses, and of the noise."""
+        return self.seed, self.seed * 0x9E3779B1 % 2**32, self.seed * 0x85EBCA6B % 2**32
 
     @property
     def cuts(self) -> dict[str, tuple[int, int]]:
@@ -209,18 +233,26 @@ class Network:
         kind, n = self.kind, self.n
         names = list(kind.inputs)
         rows = [names.index(name) for name in kind.sums]
-        state, x = self.start.copy(), np.uint32(self.seed)
+        state = self.start.copy()
+        x, key, word = np.uint32(self.seeds[0]), np.uint32(self.seeds[1]), self.seeds[2]
         inputs = np.zeros((len(names), n), np.int64)
         outputs = np.zeros((len(kind.outputs), n), np.int64)
         sums = np.zeros((self.slots, len(rows), n), np.int64)
         traces = np.zeros((len(kind.state), steps if record else 0, n), np.int64)
         looped = np.empty(0, np.int64)
         spikes, saturated, operations = [], 0, 0
-        target, weight, delay, channel = self._sorted
+        target, weight, delay, channel, stochastic = self._sorted
         for t in range(steps):
             for events in (on[bounds[t] : bounds[t + 1]], looped):
-                operations += _deliver(events, self._first, target, weight, delay, channel, sums, t)
+                operations += _deliver(
+                    events, self._first, target, weight, delay, channel, stochastic,
+                    self.target_bits, key, sums, t,
+                )  # fmt: skip
+            key = xorshift32(key)
             now = sums[t % self.slots]
+            if self.noise is not None:
+                added, word = self.noise.run(n, word)
+                now[0] += added
             for k, (row, (low, high)) in enumerate(zip(rows, self.cuts.values(), strict=True)):
                 inputs[row] = np.clip(now[k], low, high)
                 saturated += int(np.count_nonzero(inputs[row] != now[k]))
@@ -252,14 +284,21 @@ def _deliver(
     weight: Array,
     delay: Array,
     channel: Array,
+    stochastic: Array,
+    target_bits: int,
+    key: np.uint32,
     sums: Array,
     tick: int,
 ) -> int:
     """Add the weights of the events' synapses; how many there were."""
-    slots, operations = sums.shape[0], 0
+    slots, operations, tick_key = sums.shape[0], 0, int(key)
     for axon in events:
         for k in range(first[axon], first[axon + 1]):
-            sums[(tick + delay[k]) & (slots - 1), channel[k], target[k]] += weight[k]
+            added = weight[k]
+            if stochastic[k]:
+                number = synapse_random(tick_key, axon << target_bits | target[k])
+                added = np.sign(added) if abs(added) >= number else 0
+            sums[(tick + delay[k]) & (slots - 1), channel[k], target[k]] += added
         operations += first[axon + 1] - first[axon]
     return operations
 

@@ -62,6 +62,7 @@ from .kind import check_parameters, wrap
 
 KINDS = ("uniform", "signed uniform", "count", "gaussian")
 MOST_COUNTS = 15
+ADDRESS_BITS = 20  # of a synapse
 
 
 @dataclass(frozen=True)
