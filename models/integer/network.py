@@ -291,7 +291,8 @@ def _deliver(
     tick: int,
 ) -> int:
     """Add the weights of the events' synapses; how many there were."""
-    slots, operations, tick_key = sums.shape[0], 0, int(key)
+    slots, operations = sums.shape[0], 0
+    tick_key: int = np.int64(key)  # type: ignore[assignment]  # signed, as addresses are
     for axon in events:
         for k in range(first[axon], first[axon + 1]):
             added = weight[k]
