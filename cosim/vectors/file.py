@@ -14,6 +14,7 @@ import msgspec
 
 from .case import Case
 from .loihi import LavaVector, NengoVector
+from .own import OwnVector
 from .spinnaker import SpiNNakerVector
 from .truenorth import PaiboxVector, RancHardwareVector, RancSimulatorVector
 
@@ -28,6 +29,7 @@ class Vector(Protocol):
 
 
 FORMATS: dict[str, type[Vector]] = {
+    "inputs": OwnVector,
     "a_in": LavaVector,
     "q": NengoVector,
     "axon_spikes": RancSimulatorVector,
