@@ -1,10 +1,10 @@
 """Faults that Yosys plants in a Verilog file, all in one circuit: which of them do checks catch?
 
-``mutate`` of Yosys lists small changes of a netlist: an inverted, constant or disturbed bit. They go
-into the circuit together, each active only while the number on an added input, `PORT`, is its own;
-0 is the circuit as it was. What no check catches may be no fault at all: `equivalent` asks a SAT
-solver for inputs under which any output differs. Mutants of clock inputs would make other clocks and
-are left out.
+``mutate`` of Yosys lists small changes of a netlist: an inverted, constant or disturbed bit. They
+go into the circuit together, each active only while the number on an added input, `PORT`, is its
+own; 0 is the circuit as it was. What no check catches may be no fault at all: `equivalent` asks a
+SAT solver for inputs under which any output differs. Mutants of clock inputs would make other
+clocks and are left out.
 """
 
 import re

@@ -1,9 +1,9 @@
 """Our own vectors: any kind of neuron under its own names, from any state.
 
 ``params`` are those of the kind's class; ``start`` the state before the first step, 0 where nothing
-is said; ``inputs`` and ``expected`` are lists by the names that the kind gives its inputs, states and
-outputs. So they reach what the formats of the public models cannot say: stochastic modes with their
-random numbers, and single steps from any state.
+is said; ``inputs`` and ``expected`` are lists by the names that the kind gives its inputs, states
+and outputs. So they reach what the formats of the public models cannot say: stochastic modes with
+their random numbers, and single steps from any state.
 """
 
 from typing import Any, Literal
