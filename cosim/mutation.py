@@ -11,11 +11,24 @@ import re
 import tempfile
 from pathlib import Path
 
+from ..hdl import yosys
+from ..hdl.pipeline import Datapath, Pipeline
+from ..models.integer.kind import Field
 from .engines.model import SIMPLIFY, Model, yowasp
 from .engines.sources import copy_verilog
 
-PORT, BITS = "mutant", 16
+PORT, FIELD = "mutant", Field(16, signed=False)
 READ = "read_verilog -sv core.v; hierarchy -auto-top; rename -top {top}; {simplify}; "
+
+
+def write(datapath: Datapath, folder: Path) -> Path:
+    """The Verilog of a datapath."""
+    path = folder / "datapath.v"
+    load = yosys.load(Pipeline(datapath), "pipeline")
+    path.write_text(
+        yosys.run(f"{load}proc -nomux -norom\nopt_clean\nwrite_verilog -norename -noattr\n")
+    )
+    return path
 
 
 def listed(path: Path, top: str, number: int, seed: int) -> list[str]:
@@ -39,7 +52,7 @@ def planted(path: Path, top: str, mutants: list[str]) -> Model:
 
 def _commands(mutants: list[str]) -> str:
     return "".join(
-        f"{line.replace('mutate', f'mutate -ctrl {PORT} {BITS} {number}', 1)}; "
+        f"{line.replace('mutate', f'mutate -ctrl {PORT} {FIELD.width} {number}', 1)}; "
         for number, line in enumerate(mutants, 1)
     )
 
