@@ -31,7 +31,7 @@ struct Job {
     int64_t taken;              // arrivals that the core took
     int64_t given;              // events that it gave
     int64_t unstable;           // events withdrawn or changed while they waited
-    int64_t dropped, saturated;
+    int64_t dropped, saturated, pending;
 };
 
 template <size_t Bits>
@@ -128,4 +128,5 @@ extern "C" __attribute__((visibility("default"))) void run(Job *given) {
     }
     job.dropped = core.p_dropped.template get<uint32_t>();
     job.saturated = core.p_saturated.template get<uint32_t>();
+    job.pending = core.p_pending.template get<uint32_t>();
 }
