@@ -58,7 +58,7 @@ FAMILIES = {
             leak_reversal=r.random() < 0.5, reset=r.choice(["value", "subtract"]),
             negative_saturation=r.random() < 0.5,
         ),
-        (-100, 127),
+        (-120, 110),
         (9,),
     ),
     "spinnaker": Family(
