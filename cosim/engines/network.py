@@ -46,7 +46,7 @@ class CoreNetworkRun:
     dropped, saturated, pending : int
         The counters of the core in the end.
     cycles : int
-        Clocks since the memories were written.
+        Clocks since the end of reset.
     violations : tuple of str
         What broke the protocol; empty for a sound core.
     """
@@ -93,7 +93,7 @@ class NetworkEngine:
         valid_pattern: ArrayLike | None = None,
         ready_pattern: ArrayLike | None = None,
     ) -> CoreNetworkRun:
-        """Reset the core, write its memories, and run it.
+        """Reset the core, write its memories meanwhile, and run it.
 
         Parameters
         ----------

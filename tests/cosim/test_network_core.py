@@ -230,12 +230,12 @@ def test_operations_with_too_long_a_delay_are_counted_and_change_nothing() -> No
     assert got.dropped > 50
 
 
-@pytest.mark.parametrize("layout", ["sparse", "dense"])
-def test_the_write_ports_make_it_another_network(layout: Any) -> None:
+@pytest.mark.parametrize(("layout", "profiles"), [("sparse", 4), ("dense", 1)])
+def test_the_write_ports_make_it_another_network(layout: Any, profiles: int) -> None:
     """All memories are written: rows, weights, registers and profiles."""
     rng, family = Random(1), FAMILIES["truenorth"]
     built, meant = (
-        random_network(family, rng, 17, 3, 5, 2, 4, dense=layout == "dense") for _ in range(2)
+        random_network(family, rng, 17, 3, 5, 2, profiles, layout == "dense") for _ in range(2)
     )
     meant = Network(
         meant.neurons, meant.axons, meant.synapses, built.loop, built.shift, 2, built.seed
