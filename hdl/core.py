@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The network core: integer neurons, event-driven synapses and address events (AER).
 
 It computes what ``rheobase.models.integer.network`` states. A stream of axons and of ends of ticks

@@ -16,14 +16,18 @@ from numpy.typing import ArrayLike, NDArray
 from ...hdl.neuron_core import NeuronCore
 from ...hdl.verilog import TOP
 from ...models.integer.lif import IntegerLIF
-from .events import CoreRun, checked_currents, decode
+from .events import (
+    PATIENCE,
+    PERIODS,
+    SETTLE,
+    CoreRun,
+    checked_currents,
+    checked_pattern,
+    decode,
+)
 from .model import Model, from_component, from_verilog, library, wrong_ports
 
 HARNESS = Path(__file__).with_name("harness.cpp")
-
-SETTLE = 64  # clocks after the last marker: the write-back, and whatever a faulty core still emits
-PATIENCE = 1000  # clocks per neuron without a transfer, after which a core counts as hung
-PERIODS = 10  # of the patterns, which are waited for besides
 
 
 class Job(ctypes.Structure):
@@ -125,8 +129,8 @@ class CxxrtlCore:
         """
         flat = checked_currents(self.neuron, self.n, currents)
         steps = len(flat)
-        valid = _pattern("valid_pattern", valid_pattern)
-        ready = _pattern("ready_pattern", ready_pattern)
+        valid = checked_pattern("valid_pattern", valid_pattern)
+        ready = checked_pattern("ready_pattern", ready_pattern)
         events = np.empty(flat.size, np.uint32)
         state = np.zeros(self.n, np.uint64)
         job = Job(
@@ -155,13 +159,6 @@ class CxxrtlCore:
         width = self.neuron.width
         v = words & ((1 << width) - 1)
         return v - ((v >> (width - 1)) << width), words >> width
-
-
-def _pattern(name: str, pattern: ArrayLike | None) -> NDArray[np.uint8]:
-    array = np.atleast_1d(np.asarray(True if pattern is None else pattern, bool)).astype(np.uint8)
-    if array.ndim != 1 or not array.any():
-        raise ValueError(f"{name} must be one-dimensional with at least one true, not {pattern!r}")
-    return array
 
 
 def check_ports(model: Model, neuron: IntegerLIF, n: int) -> None:

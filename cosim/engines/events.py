@@ -13,6 +13,10 @@ from ...models.integer.lif import IntegerLIF
 
 Spikes = tuple[NDArray[np.int64], NDArray[np.int64]]
 
+SETTLE = 64  # clocks after the last marker: the write-back, and whatever a faulty core still emits
+PATIENCE = 1000  # clocks per neuron without a transfer, after which a core counts as hung
+PERIODS = 10  # of the patterns, which are waited for besides
+
 
 @dataclass(frozen=True)
 class CoreRun:
@@ -94,3 +98,17 @@ def checked_currents(neuron: IntegerLIF, n: int, currents: ArrayLike) -> NDArray
             f" not {array[step, address]} (step {step}, neuron {address})"
         )
     return np.ascontiguousarray(array, np.int32)
+
+
+def checked_pattern(name: str, pattern: ArrayLike | None) -> NDArray[np.uint8]:
+    """What happens clock by clock, repeated; always, if `pattern` is None.
+
+    Raises
+    ------
+    ValueError
+        It is not one-dimensional, or never true.
+    """
+    array = np.atleast_1d(np.asarray(True if pattern is None else pattern, bool)).astype(np.uint8)
+    if array.ndim != 1 or not array.any():
+        raise ValueError(f"{name} must be one-dimensional with at least one true, not {pattern!r}")
+    return array
