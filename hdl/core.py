@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The network core: integer neurons, event-driven synapses and address events (AER).
 
 It computes what ``rheobase.models.integer.network`` states. A stream of axons and of ends of ticks
@@ -222,8 +223,10 @@ class Core(wiring.Component):
             m.d.sync += sweep.eq(0)
 
         for counter, more in ((self.dropped, drop + accumulators.late), (self.saturated, cuts)):
+            counted = Signal(Value.cast(more).shape(), name="counted")
             total = Signal(COUNTER + 1, name="total")
-            m.d.comb += total.eq(counter + more)
+            m.d.comb += total.eq(counter + counted)
+            m.d.sync += counted.eq(more)  # a clock later, for the sake of the sweep's path
             m.d.sync += counter.eq(Mux(total[-1], (1 << COUNTER) - 1, total))
         return m
 
