@@ -56,6 +56,8 @@ class Core(wiring.Component):
         axons by default. What comes beyond is left out.
     words : int, optional
         Words of a sparse synapse memory; as many as the network needs, by default.
+    single_port : bool
+        The synapse memory is read and written through one port, as iCE40's SPRAM is.
 
     Attributes
     ----------
@@ -85,6 +87,7 @@ class Core(wiring.Component):
         lanes: int = 1,
         events: int | None = None,
         words: int | None = None,
+        single_port: bool = False,
     ) -> None:
         self.network = network
         if layout not in ("sparse", "dense"):
@@ -92,9 +95,9 @@ class Core(wiring.Component):
         if layout == "dense" and words is not None:
             raise ValueError("words must be left out for dense rows")
         self.rows = (
-            DenseRows(network, weight_width, lanes)
+            DenseRows(network, weight_width, lanes, single_port)
             if layout == "dense"
-            else SparseRows(network, weight_width, lanes, words)
+            else SparseRows(network, weight_width, lanes, single_port, words)
         )
         self.events = 2 * network.axons if events is None else events
         if self.events < 1:
