@@ -183,13 +183,16 @@ class NeuronCore(wiring.Component):
         return x
 
     def shared_registers(self, m: Module) -> dict[str, Value]:
-        """Registers that all neurons share: constants, or one profile in flip-flops."""
+        """Registers that all neurons share: constants, or one profile in flip-flops.
+
+        A reset of the circuit leaves them as they are, like a memory.
+        """
         if self.profile is None:
             return {
                 name: Const(value, shape(self.kind.register_fields[name]))
                 for name, value in self.kind.registers.items()
             }
-        word = Signal(self.register_word, init=dict(self.kind.registers))
+        word = Signal(self.register_word, init=dict(self.kind.registers), reset_less=True)
         with m.If(self.write_registers.en):
             m.d.sync += word.eq(self.write_registers.data)
         return {name: word[name] for name in self.kind.registers}
