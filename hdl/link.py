@@ -122,12 +122,17 @@ class Frames(wiring.Component):
             with m.If(length != CRC_BYTES + 1):
                 m.d.sync += length.eq(length + 1)
 
-        # The way out: a word is there a clock after its address.
-        m.d.comb += [read.addr.eq(done), self.o.payload.eq(read.data)]
+        # The way out: a word is there a clock after its address, and in a register after another.
+        read_at_done = Signal()
+        m.d.comb += read.addr.eq(done)
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [self.o.valid.eq(0), done.eq(done + 1)]
+            m.d.sync += [self.o.valid.eq(0), read_at_done.eq(0), done.eq(done + 1)]
         with m.Else():
-            m.d.sync += self.o.valid.eq(done != begin)
+            m.d.sync += [
+                read_at_done.eq(done != begin),
+                self.o.valid.eq(read_at_done),
+                self.o.payload.eq(read.data),
+            ]
         return m
 
 
@@ -279,9 +284,12 @@ class Link(wiring.Component):
             frames.broken.eq(receiver.broken),
             reports.counters.eq(Cat(core.dropped, core.saturated, refused)),
         ]
-        more = Signal(REFUSED + 1)
-        m.d.comb += more.eq(refused + frames.refused + wrong)
-        m.d.sync += refused.eq(Mux(more[-1], (1 << REFUSED) - 1, more))
+        counted, total = Signal(2), Signal(REFUSED + 1)
+        m.d.comb += total.eq(refused + counted)
+        m.d.sync += [
+            counted.eq(frames.refused + wrong),
+            refused.eq(Mux(total[-1], (1 << REFUSED) - 1, total)),
+        ]
 
         # Items: the last bytes of `item`, as many as the kind has.
         widths = {ARRIVALS: core.i.payload.shape().size}
@@ -294,6 +302,8 @@ class Link(wiring.Component):
         wanted = Signal.like(count)
         address, addressed = Signal(8 * ADDRESS_BYTES), Signal()
         given = frames.o.payload
+
+        m.d.sync += [getattr(core, f"write_{name}").en.eq(0) for name in core.contents]
 
         def last(count: int) -> Value:
             return item[8 * (most - count) :]
@@ -343,11 +353,11 @@ class Link(wiring.Component):
                             with m.Case(WRITE + number):
                                 value = last(bytes_of[WRITE + number])
                                 fits = (address < len(words)) & ~value[len(port.data) :].any()
-                                m.d.comb += [
+                                m.d.comb += wrong.eq(~fits)
+                                m.d.sync += [
                                     port.en.eq(fits),
                                     port.addr.eq(address),
                                     port.data.eq(value),
-                                    wrong.eq(~fits),
                                 ]
                     m.d.sync += address.eq(address + 1)
             with m.State("end"):
