@@ -167,7 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
 
-    fpga = add("fpga", _fpga, "synthesise, place and route a core: resources, fmax, rates")
+    fpga = add(
+        "fpga", _fpga, "synthesise, place and route a core: resources, fmax, rates; bitstreams"
+    )
     _add_fpga_options(fpga)
 
     theory = commands.add_parser(
@@ -198,18 +200,21 @@ def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
         "--fan-out", type=int, metavar="N",
         help="synapses of an axon in sparse rows (default: one for every neuron)",
     )  # fmt: skip
-    fpga.add_argument(
-        "--single-port", action="store_true",
-        help="a synapse memory with a single port, as the SPRAM of ice40-up5k has it",
-    )  # fmt: skip
-    fpga.add_argument(
+    where = fpga.add_mutually_exclusive_group()
+    where.add_argument(
         "--target", default="ecp5-85",
-        help="ecp5-25, ecp5-45, ecp5-85, ice40-hx8k or ice40-up5k (default: %(default)s)",
+        help="ecp5-25, ecp5-45, ecp5-85, ice40-hx8k or ice40-up5k, whose SPRAM holds the synapses"
+        " (default: %(default)s)",
+    )  # fmt: skip
+    where.add_argument(
+        "--board", metavar="NAME",
+        help="build a bitstream, with a serial link: icebreaker, ulx3s-12f, -25f, -45f or -85f",
     )  # fmt: skip
     fpga.add_argument("--seed", type=int, default=1, help="of the placement (default: %(default)s)")
     fpga.add_argument(
         "--goal", type=float, metavar="MHZ",
-        help="exit with 1 if it is missed (default: ecp5 100, ice40-hx8k 50, ice40-up5k 24)",
+        help="exit with 1 if it is missed (default: ecp5 100, ice40-hx8k 50, ice40-up5k 24, or the"
+        " board's clock)",
     )  # fmt: skip
     fpga.add_argument("--allow-slow", action="store_true", help="exit with 0 all the same")
     fpga.add_argument(

