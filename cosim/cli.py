@@ -73,6 +73,12 @@ def _spice(args: argparse.Namespace) -> int:
     return _written(args, [str(file) for file in files])
 
 
+def _fpga(args: argparse.Namespace) -> int:
+    from .fpga import run
+
+    return run(args)
+
+
 def _vectors(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
@@ -161,6 +167,11 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
 
+    fpga = add(
+        "fpga", _fpga, "synthesise, place and route a core: resources, fmax, rates; bitstreams"
+    )
+    _add_fpga_options(fpga)
+
     theory = commands.add_parser(
         "theory", help="predict rates, distributions, responses and network states",
         description="Predictions of neurons and networks. Each has its own --help.",
@@ -170,6 +181,46 @@ def _parser() -> argparse.ArgumentParser:
 
     add("doctor", _doctor, "say which tools are there and what each is needed for")
     return parser
+
+
+def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
+    what = fpga.add_mutually_exclusive_group()
+    kinds = "lif, loihi-lava, loihi-nengo or truenorth"
+    what.add_argument("--kind", default="lif", help=f"of neurons: {kinds} (default: %(default)s)")
+    what.add_argument("--datapath", metavar="KIND", help="the datapath alone, in place of a core")
+    for name, default in (("neurons", 256), ("axons", 256), ("weight-width", 4), ("lanes", 1)):
+        fpga.add_argument(
+            f"--{name}", type=int, default=default, metavar="N", help="(default: %(default)s)"
+        )
+    fpga.add_argument(
+        "--layout", choices=("dense", "sparse"), default="dense",
+        help="of the synapse memory (default: %(default)s)",
+    )  # fmt: skip
+    fpga.add_argument(
+        "--fan-out", type=int, metavar="N",
+        help="synapses of an axon in sparse rows (default: one for every neuron)",
+    )  # fmt: skip
+    where = fpga.add_mutually_exclusive_group()
+    where.add_argument(
+        "--target", default="ecp5-85",
+        help="ecp5-25, ecp5-45, ecp5-85, ice40-hx8k or ice40-up5k, whose SPRAM holds the synapses"
+        " (default: %(default)s)",
+    )  # fmt: skip
+    where.add_argument(
+        "--board", metavar="NAME",
+        help="build a bitstream, with a serial link: icebreaker, ulx3s-12f, -25f, -45f or -85f",
+    )  # fmt: skip
+    fpga.add_argument("--seed", type=int, default=1, help="of the placement (default: %(default)s)")
+    fpga.add_argument(
+        "--goal", type=float, metavar="MHZ",
+        help="exit with 1 if it is missed (default: ecp5 100, ice40-hx8k 50, ice40-up5k 24, or the"
+        " board's clock)",
+    )  # fmt: skip
+    fpga.add_argument("--allow-slow", action="store_true", help="exit with 0 all the same")
+    fpga.add_argument(
+        "--output", type=Path, default=Path("rheobase-fpga"), metavar="FOLDER",
+        help="for netlist, reports and logs (default: %(default)s)",
+    )  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

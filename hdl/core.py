@@ -58,6 +58,8 @@ class Core(wiring.Component):
         axons by default. What comes beyond is left out.
     words : int, optional
         Words of a sparse synapse memory; as many as the network needs, by default.
+    single_port : bool
+        The synapse memory is read and written through one port, as iCE40's SPRAM is.
 
     Attributes
     ----------
@@ -87,6 +89,7 @@ class Core(wiring.Component):
         lanes: int = 1,
         events: int | None = None,
         words: int | None = None,
+        single_port: bool = False,
     ) -> None:
         self.network = network
         if layout not in ("sparse", "dense"):
@@ -94,9 +97,9 @@ class Core(wiring.Component):
         if layout == "dense" and words is not None:
             raise ValueError("words must be left out for dense rows")
         self.rows: Rows = (
-            DenseRows(network, weight_width, lanes)
+            DenseRows(network, weight_width, lanes, single_port)
             if layout == "dense"
-            else SparseRows(network, weight_width, lanes, words)
+            else SparseRows(network, weight_width, lanes, single_port, words)
         )
         self.events = 2 * network.axons if events is None else events
         if self.events < 1:
@@ -239,8 +242,10 @@ class Core(wiring.Component):
             m.d.sync += sweep.eq(0)
 
         for counter, more in ((self.dropped, drop + accumulators.late), (self.saturated, cuts)):
+            counted = Signal(Value.cast(more).shape(), name="counted")
             total = Signal(COUNTER + 1, name="total")
-            m.d.comb += total.eq(counter + more)
+            m.d.comb += total.eq(counter + counted)
+            m.d.sync += counted.eq(more)  # a clock later, for the sake of the sweep's path
             m.d.sync += counter.eq(Mux(total[-1], (1 << COUNTER) - 1, total))
         return m
 

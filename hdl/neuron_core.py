@@ -185,7 +185,10 @@ class NeuronCore(wiring.Component):
         return x
 
     def shared_registers(self, m: Module) -> dict[str, Value]:
-        """Registers that all neurons share: constants, or one profile in flip-flops."""
+        """Registers that all neurons share: constants, or one profile in flip-flops.
+
+        A reset of the circuit leaves them as they are, like a memory.
+        """
         if self.profile is None:
             return {
                 name: Const(value, shape(self.kind.register_fields[name]))

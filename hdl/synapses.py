@@ -9,11 +9,12 @@ place of neuron j in its lane is ``j // lanes``. There are two layouts:
   axon's row and the number of its words. Entries that are not needed have weight 0.
 
 Kinds of neurons with two channels have weights without sign and a bit that says the channel. All
-memories can be written at any time; a row that is under way then has old words and new ones.
+memories can be written at any time; a row that is under way then has old words and new ones. The
+memory of words may have a single port; then a write holds up the rows for a clock.
 """
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..models.integer.kind import Field, first_outside
 from ..models.integer.network import Network
-from .memory import table, write_port
+from .memory import single_port_table, table, write_port
 from .pipeline import shape
 
 LANES = (1, 2, 4)
@@ -57,6 +58,8 @@ class Rows(wiring.Component):
         Bits of a weight, 1 .. 32: with sign for one channel, without for two.
     lanes : int
         Operations per clock: 1, 2 or 4.
+    single_port : bool
+        The memory of words is read and written through one port.
 
     Attributes
     ----------
@@ -90,7 +93,12 @@ class Rows(wiring.Component):
     contents: dict[str, list[int]]
 
     def __init__(
-        self, network: Network, weight_width: int, lanes: int, extra: dict[str, int]
+        self,
+        network: Network,
+        weight_width: int,
+        lanes: int,
+        single_port: bool,
+        extra: dict[str, int],
     ) -> None:
         if isinstance(weight_width, bool) or not isinstance(weight_width, int):
             raise TypeError(f"weight_width must be an integer, not {weight_width!r}")
@@ -98,7 +106,7 @@ class Rows(wiring.Component):
             raise ValueError(f"weight_width must be in 1 .. 32, not {weight_width}")
         if lanes not in LANES:
             raise ValueError(f"lanes must be one of {LANES}, not {lanes!r}")
-        self.network, self.lanes = network, lanes
+        self.network, self.lanes, self.single_port = network, lanes, single_port
         channels = len(network.kind.sums)
         self.weight = Field(weight_width, signed=channels == 1)
         weights = network.synapses.weight
@@ -127,6 +135,16 @@ class Rows(wiring.Component):
             "busy": Out(1),
             "write_weights": In(write_port(unsigned(self.word.size), words["weights"])),
         }
+
+    def fetch(self, m: Module, address: Value) -> tuple[Value, Value]:
+        """The word at an address, a clock later; whether it is read in this clock."""
+        word, init = unsigned(self.word.size), self.contents["weights"]
+        if self.single_port:
+            data = single_port_table(m, "weights", word, init, self.write_weights, address)
+            return data, ~self.write_weights.en
+        read = table(m, "weights", word, init, self.write_weights)
+        m.d.comb += read.addr.eq(address)
+        return read.data, Const(1)
 
     def packed(self, **columns: NDArray[np.int64]) -> NDArray[np.object_]:
         """Entries as numbers."""
@@ -159,8 +177,10 @@ class DenseRows(Rows):
 
     joint = 1
 
-    def __init__(self, network: Network, weight_width: int, lanes: int = 1) -> None:
-        super().__init__(network, weight_width, lanes, {})
+    def __init__(
+        self, network: Network, weight_width: int, lanes: int = 1, single_port: bool = False
+    ) -> None:
+        super().__init__(network, weight_width, lanes, single_port, {})
         synapses = network.synapses
         if synapses.delay.any():
             raise ValueError("synapses.delay must be 0 in dense rows, which have no delays")
@@ -179,18 +199,16 @@ class DenseRows(Rows):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        word = unsigned(self.word.size)
-        read = table(m, "weights", word, self.contents["weights"], self.write_weights)
         axon = Signal.like(self.i.payload)
         active = Signal()
         place = Signal(self.bits)
         last = Signal()
+        word, step = self.fetch(m, Cat(place, axon))
         m.d.comb += [
             last.eq(place == places(self.network, self.lanes) - 1),
-            self.i.ready.eq(~active | last),
-            read.addr.eq(Cat(place, axon)),
+            self.i.ready.eq((~active | last) & step),
         ]
-        with m.If(active):
+        with m.If(active & step):
             m.d.sync += place.eq(Mux(last, 0, place + 1))
         with m.If(self.i.ready):
             m.d.sync += [active.eq(self.i.valid), axon.eq(self.i.payload)]
@@ -198,11 +216,11 @@ class DenseRows(Rows):
         fetched, fetched_place, fetched_axon = Signal(), Signal.like(place), Signal.like(axon)
         entries, at = Signal(self.word), Signal.like(place)
         m.d.sync += [
-            fetched.eq(active),
+            fetched.eq(active & step),
             fetched_place.eq(place),
             fetched_axon.eq(axon),
             self.valid.eq(fetched),
-            entries.eq(read.data),
+            entries.eq(word),
             at.eq(fetched_place),
             self.axon.eq(fetched_axon),
         ]
@@ -240,11 +258,17 @@ class SparseRows(Rows):
     apart = 1
 
     def __init__(
-        self, network: Network, weight_width: int, lanes: int = 1, words: int | None = None
+        self,
+        network: Network,
+        weight_width: int,
+        lanes: int = 1,
+        single_port: bool = False,
+        words: int | None = None,
     ) -> None:
         delay = ceil_log2(network.slots)
         place = ceil_log2(places(network, lanes))
-        super().__init__(network, weight_width, lanes, {"place": place, "delay": delay})
+        fields = {"place": place, "delay": delay}
+        super().__init__(network, weight_width, lanes, single_port, fields)
         used, rows = self.compile()
         size = max(1, len(used)) if words is None else words
         if len(used) > size:
@@ -287,37 +311,36 @@ class SparseRows(Rows):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        word, row = unsigned(self.word.size), unsigned(self.row.size)
-        read = table(m, "weights", word, self.contents["weights"], self.write_weights)
+        row = unsigned(self.row.size)
         rows = table(m, "rows", row, self.contents["rows"], self.write_rows)
         waiting = Signal()  # a row was looked up, and is not begun
         begun = Signal(self.row)
-        address = Signal.like(read.addr)
+        address = Signal.like(self.write_weights.addr)
+        word, step = self.fetch(m, address)
         left = Signal.like(begun.count)
         begin = Signal()
         m.d.comb += [
             begun.eq(rows.data),
-            begin.eq(waiting & (left <= 1)),
+            begin.eq(waiting & (left <= 1) & step),
             self.i.ready.eq(~waiting | begin),
             rows.addr.eq(self.i.payload),
             rows.en.eq(self.i.ready),
-            read.addr.eq(address),
         ]
         waits, axon = Signal.like(self.axon), Signal.like(self.axon)
         with m.If(self.i.ready):
             m.d.sync += [waiting.eq(self.i.valid), waits.eq(self.i.payload)]
         with m.If(begin):
             m.d.sync += [address.eq(begun.first), left.eq(begun.count), axon.eq(waits)]
-        with m.Elif(left != 0):
+        with m.Elif((left != 0) & step):
             m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
         # The word two clocks later, through a register behind the memory.
         fetched, fetched_axon = Signal(), Signal.like(axon)
         entries = Signal(self.word)
         m.d.sync += [
-            fetched.eq(left != 0),
+            fetched.eq((left != 0) & step),
             fetched_axon.eq(axon),
             self.valid.eq(fetched),
-            entries.eq(read.data),
+            entries.eq(word),
             self.axon.eq(fetched_axon),
         ]
         for lane in range(self.lanes):
