@@ -150,7 +150,8 @@ class Rows(wiring.Component):
         """Entries as numbers."""
         total = np.zeros(columns["weight"].shape, object)
         for name, field in self.entry:
-            bits = Shape.cast(field.shape).width
+            if (bits := Shape.cast(field.shape).width) == 0:
+                continue
             value = columns[name].astype(object) & ((1 << bits) - 1)
             total = total | (value << field.offset)
         return total

@@ -8,16 +8,22 @@ from rheobase.models.integer.kind import IntegerNeuron
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.loihi import Loihi
 from rheobase.models.integer.network import Network, Synapses
+from rheobase.models.integer.noise import Noise
 from rheobase.models.integer.spinnaker import SpiNNaker
 from rheobase.models.integer.truenorth import TrueNorth
 
 
 class Family(NamedTuple):
-    """Neurons that can share a circuit, the range of their weights, a shift for each channel."""
+    """Neurons that can share a circuit, the range of their weights, a shift for each channel.
+
+    `stochastic`: half of the synapses are.
+    """
 
     neuron: Callable[[Random], IntegerNeuron]
     weights: tuple[int, int]
     shift: tuple[int, ...] = (0,)
+    stochastic: bool = False
+    noise: Noise | None = None
 
 
 FAMILIES = {
@@ -60,6 +66,8 @@ FAMILIES = {
         ),
         (-120, 110),
         (9,),
+        stochastic=True,
+        noise=Noise.poisson(0.5),
     ),
     "spinnaker": Family(
         lambda r: SpiNNaker.from_parameters(
@@ -101,10 +109,14 @@ def random_network(
         [rng.randint(*family.weights) for _ in pairs],
         [0 if dense else rng.randrange(slots - 1) for _ in pairs],
         [rng.randrange(channels) for _ in pairs],
+        [rng.randrange(2) if family.stochastic else 0 for _ in pairs],
     )
     kinds = [family.neuron(rng) for _ in range(profiles)]
     population = [rng.choice(kinds) for _ in range(neurons)]
-    return Network(population, axons, synapses, outside, family.shift, slots, rng.getrandbits(31))
+    return Network(
+        population, axons, synapses, outside, family.shift, slots, rng.getrandbits(31) | 1,
+        family.noise,
+    )  # fmt: skip
 
 
 def random_events(

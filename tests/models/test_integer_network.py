@@ -12,6 +12,7 @@ from rheobase.models.integer.kind import run
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.loihi import Loihi
 from rheobase.models.integer.network import Network, NetworkRun, Synapses
+from rheobase.models.integer.noise import synapse_random
 from rheobase.models.integer.spinnaker import SpiNNaker
 from tests.networks import FAMILIES, random_events, random_network
 
@@ -22,7 +23,7 @@ Events = tuple[list[int], list[int]]
 def naive(network: Network, events: Events, steps: int) -> dict[str, Any]:
     """The equations one by one, in integers of any size; a neuron's update is `kind.run`."""
     kind = network.kind
-    names = ("axon", "target", "weight", "delay", "channel")
+    names = ("axon", "target", "weight", "delay", "channel", "stochastic")
     synapses = list(zip(*(getattr(network.synapses, n).tolist() for n in names), strict=True))
     states = [
         {name: neuron.registers[neuron.start[name]] if name in neuron.start else 0
@@ -35,14 +36,23 @@ def naive(network: Network, events: Events, steps: int) -> dict[str, Any]:
     sums: dict[tuple[int, int, int], int] = defaultdict(int)
     found: dict[str, Any] = {"spikes": [], "states": [], "saturated": 0, "operations": 0}
     looped: list[int] = []
-    x = network.seed
+    x, key, word = network.seeds
     for tick in range(steps):
         for event in outside[tick] + looped:
-            for axon, target, weight, delay, channel in synapses:
+            for axon, target, weight, delay, channel, stochastic in synapses:
                 if axon == event:
+                    if stochastic:
+                        address = axon * 2 ** (network.n - 1).bit_length() + target
+                        acts = abs(weight) >= synapse_random(key, address)
+                        weight = acts * ((weight > 0) - (weight < 0))
                     sums[tick + delay, channel, target] += weight
                     found["operations"] += 1
         looped = []
+        key = following(key)
+        if network.noise is not None:
+            for number in range(network.n):
+                (value,), word = network.noise.run(1, word)
+                sums[tick, 0, number] += int(value)
         for number, neuron in enumerate(network.neurons):
             inputs = {}
             for channel, (name, field) in enumerate(kind.sums.items()):
@@ -55,9 +65,7 @@ def naive(network: Network, events: Events, steps: int) -> dict[str, Any]:
                 inputs[name] = [[cut * factor]]
             if "x" in kind.inputs:
                 inputs["x"] = [[x]]
-                x ^= x << 13 & 0xFFFFFFFF
-                x ^= x >> 17
-                x ^= x << 5 & 0xFFFFFFFF
+                x = following(x)
             done = run(neuron, inputs, {name: [value] for name, value in states[number].items()})
             states[number] = {name: int(value[0]) for name, value in done.state.items()}
             if done.spikes[0].size:
@@ -66,6 +74,13 @@ def naive(network: Network, events: Events, steps: int) -> dict[str, Any]:
                     looped.append(network.loop + number)
         found["states"].append([dict(state) for state in states])
     return found
+
+
+def following(x: int) -> int:
+    """The word of xorshift32 after x."""
+    x ^= x << 13 & 0xFFFFFFFF
+    x ^= x >> 17
+    return x ^ (x << 5 & 0xFFFFFFFF)
 
 
 def faults(done: NetworkRun, wanted: dict[str, Any]) -> list[str]:
@@ -119,11 +134,13 @@ def test_the_order_of_events_and_synapses_does_not_matter() -> None:
     s = network.synapses
     order = np.random.default_rng(1).permutation(s.axon.size)
     turned = Synapses(
-        s.axon[order], s.target[order], s.weight[order], s.delay[order], s.channel[order]
-    )
+        s.axon[order], s.target[order], s.weight[order], s.delay[order], s.channel[order],
+        s.stochastic[order],
+    )  # fmt: skip
     network = Network(
-        network.neurons, network.axons, turned, network.loop, network.shift, 4, network.seed
-    )
+        network.neurons, network.axons, turned, network.loop, network.shift, 4, network.seed,
+        network.noise,
+    )  # fmt: skip
     assert faults(network.run(ticks[::-1], axons[::-1], STEPS, record=True), wanted) == []
 
 
@@ -155,23 +172,29 @@ def test_a_cut_and_shifted_sum_fits_the_input(shift: int) -> None:
 # ------------------------------------------------------------------ faults that must show
 
 
-def wrong_slot(events, first, target, weight, delay, channel, sums, tick):
+def wrong_slot(*arguments):
     """Adds to the slot of the next tick."""
-    return original(events, first, target, weight, delay, channel, sums, tick + 1)
+    return original(*arguments[:-1], arguments[-1] + 1)
 
 
-def one_event_each(events, first, target, weight, delay, channel, sums, tick):
+def one_event_each(events, *arguments):
     """Serves an axon once in a tick."""
-    return original(np.unique(events), first, target, weight, delay, channel, sums, tick)
+    return original(np.unique(events), *arguments)
 
 
-def first_synapse(events, first, target, weight, delay, channel, sums, tick):
+def first_synapse(events, first, target, weight, delay, channel, *others):
     """Serves the first synapse of an axon only."""
+    sums, tick = others[-2:]
     last = np.minimum(first[:-1] + 1, first[1:])
     for event in events:
         k = slice(first[event], last[event])
         sums[(tick + delay[k]) % len(sums), channel[k], target[k]] += weight[k]
     return events.size
+
+
+def one_key(*arguments):
+    """Draws the numbers of stochastic synapses with the same key in every tick."""
+    return original(*arguments[:8], np.uint32(1), *arguments[9:])
 
 
 def stale_words(x, out):
@@ -189,13 +212,16 @@ original, random_words = module._deliver, module._words
         ("_deliver", wrong_slot),
         ("_deliver", one_event_each),
         ("_deliver", first_synapse),
+        ("_deliver", one_key),
         ("_words", stale_words),
     ],
 )
 def test_a_fault_shows(monkeypatch: pytest.MonkeyPatch, name: str, fault: Any) -> None:
     monkeypatch.setattr(module, name, fault)
     rng = Random(1)
-    network = random_network(FAMILIES["lif stochastic"], rng, 8, 2, 4, 4)
+    network = random_network(
+        FAMILIES["truenorth" if fault is one_key else "lif stochastic"], rng, 8, 2, 4, 4
+    )
     events = random_events(network, rng, STEPS, 5)
     found = faults(network.run(*events, STEPS, record=True), naive(network, events, STEPS))
     assert "states" in found
