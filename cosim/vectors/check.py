@@ -44,15 +44,15 @@ def check(cases: Sequence[Case], on: Literal["reference", "rtl"]) -> list[Mismat
     """
     run = {"reference": on_reference, "rtl": on_rtl}[on]
     found: dict[int, list[Mismatch]] = {}
-    for group in _alike(cases):
+    for group in alike(cases):
         together = [cases[number] for number in group]
         recorded = run(together)
         for row, (number, case) in enumerate(zip(group, together, strict=True)):
-            found[number] = list(_differences(case, recorded, row))
+            found[number] = list(differences(case, recorded, row))
     return [mismatch for number in sorted(found) for mismatch in found[number]]
 
 
-def _alike(cases: Sequence[Case]) -> list[list[int]]:
+def alike(cases: Sequence[Case]) -> list[list[int]]:
     """The numbers of those that can run side by side: of one kind, modes and length."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for number, case in enumerate(cases):
@@ -62,7 +62,7 @@ def _alike(cases: Sequence[Case]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _differences(case: Case, recorded: Recorded, row: int) -> Iterator[Mismatch]:
+def differences(case: Case, recorded: Recorded, row: int) -> Iterator[Mismatch]:
     expected = np.array([array for _, array in case.expected.values()])
     got = np.array([recorded[name][:, row] for name, _ in case.expected.values()])
     for step, field in np.argwhere((expected != got).T):
