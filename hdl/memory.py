@@ -35,8 +35,8 @@ def single_port_table(
 ) -> Value:
     """The word at an address, a clock later, of a memory that has one address for all.
 
-    It is written in the clocks in which ``port.en`` is high; nothing is read then, and the word
-    stays. That is what single-port memories (iCE40: SPRAM) can do, and Yosys finds.
+    It is written in the clocks in which ``port.en`` is high; nothing is read then, and the word is
+    not to be used: here it stays, which Yosys takes iCE40's SPRAM to do; its model leaves it open.
     """
     m.submodules[name] = memory = Memory(shape=shape, depth=len(init), init=init)
     read, write = memory.read_port(), memory.write_port()
