@@ -210,7 +210,8 @@ class Network:
         on, bounds = on[order], np.searchsorted(at[order], np.arange(steps + 1))
         kind, n = self.kind, self.n
         names = list(kind.inputs)
-        rows = [names.index(name) for name in kind.sums]
+        rows = np.array([names.index(name) for name in kind.sums])
+        cuts, shift = np.array(list(self.cuts.values())), np.array(self.shift)
         state, x = self.start.copy(), np.uint32(self.seed)
         inputs = np.zeros((len(names), n), np.int64)
         outputs = np.zeros((len(kind.outputs), n), np.int64)
@@ -222,16 +223,11 @@ class Network:
         for t in range(steps):
             for events in (on[bounds[t] : bounds[t + 1]], looped):
                 operations += _deliver(events, self._first, target, weight, delay, channel, sums, t)
-            now = sums[t % self.slots]
-            for k, (row, (low, high)) in enumerate(zip(rows, self.cuts.values(), strict=True)):
-                inputs[row] = np.clip(now[k], low, high)
-                saturated += int(np.count_nonzero(inputs[row] != now[k]))
-                inputs[row] <<= self.shift[k]
-            now[:] = 0
+            saturated += _collect(sums[t % self.slots], cuts, shift, rows, inputs)
             if "x" in names:
                 x = _words(x, inputs[names.index("x")])
             kind.kernel(kind.modes, state, self.registers, self.profile, inputs, outputs)
-            ids = np.flatnonzero(outputs[0])
+            (ids,) = outputs[0].nonzero()
             spikes.append(ids)
             if self.loop is not None:
                 looped = ids + self.loop
@@ -299,6 +295,20 @@ def _deliver(
             sums[(tick + delay[k]) & (slots - 1), channel[k], target[k]] += weight[k]
         operations += first[axon + 1] - first[axon]
     return operations
+
+
+@njit(cache=True)
+def _collect(sums: Array, cuts: Array, shift: Array, rows: Array, inputs: Array) -> int:
+    """Make inputs of the sums of a tick, and clear them; how many were cut."""
+    saturated = 0
+    for k in range(rows.size):
+        low, high = cuts[k]
+        for j in range(sums.shape[1]):
+            cut = min(max(sums[k, j], low), high)
+            saturated += cut != sums[k, j]
+            inputs[rows[k], j] = cut << shift[k]
+            sums[k, j] = 0
+    return saturated
 
 
 @njit(cache=True)
