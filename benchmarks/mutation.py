@@ -3,8 +3,8 @@
     python benchmarks/mutation.py [KIND ...]
 
 Yosys plants some 300 mutants into the Verilog of a datapath. A mutant is caught if any vector of
-``tests/vectors`` that the datapath can run differs. What is left goes to a SAT solver: it equals the
-datapath for all inputs, or it is a survivor, which is listed. Minutes for each kind.
+``tests/vectors`` that the datapath can run differs. What is left goes to a SAT solver: either it
+equals the datapath for all inputs, or it is a survivor, which is listed. Minutes for each kind.
 """
 
 import sys

@@ -236,7 +236,8 @@ class Network:
         on, bounds = on[order], np.searchsorted(at[order], np.arange(steps + 1))
         kind, n = self.kind, self.n
         names = list(kind.inputs)
-        rows = [names.index(name) for name in kind.sums]
+        rows = np.array([names.index(name) for name in kind.sums])
+        cuts, shift = np.array(list(self.cuts.values())), np.array(self.shift)
         state = self.start.copy()
         x, key, word = np.uint32(self.seeds[0]), np.uint32(self.seeds[1]), self.seeds[2]
         inputs = np.zeros((len(names), n), np.int64)
@@ -257,15 +258,11 @@ class Network:
             if self.noise is not None:
                 added, word = self.noise.run(n, word)
                 now[0] += added
-            for k, (row, (low, high)) in enumerate(zip(rows, self.cuts.values(), strict=True)):
-                inputs[row] = np.clip(now[k], low, high)
-                saturated += int(np.count_nonzero(inputs[row] != now[k]))
-                inputs[row] <<= self.shift[k]
-            now[:] = 0
+            saturated += _collect(now, cuts, shift, rows, inputs)
             if "x" in names:
                 x = _words(x, inputs[names.index("x")])
             kind.kernel(kind.modes, state, self.registers, self.profile, inputs, outputs)
-            ids = np.flatnonzero(outputs[0])
+            (ids,) = outputs[0].nonzero()
             spikes.append(ids)
             if self.loop is not None:
                 looped = ids + self.loop
@@ -341,6 +338,20 @@ def _deliver(
             sums[(tick + delay[k]) & (slots - 1), channel[k], target[k]] += added
         operations += first[axon + 1] - first[axon]
     return operations
+
+
+@njit(cache=True)
+def _collect(sums: Array, cuts: Array, shift: Array, rows: Array, inputs: Array) -> int:
+    """Make inputs of the sums of a tick, and clear them; how many were cut."""
+    saturated = 0
+    for k in range(rows.size):
+        low, high = cuts[k]
+        for j in range(sums.shape[1]):
+            cut = min(max(sums[k, j], low), high)
+            saturated += cut != sums[k, j]
+            inputs[rows[k], j] = cut << shift[k]
+            sums[k, j] = 0
+    return saturated
 
 
 @njit(cache=True)
