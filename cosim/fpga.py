@@ -30,7 +30,7 @@ KINDS: dict[str, IntegerNeuron] = {  # their registers have values that can be w
     "lif": IntegerLIF(12, 1000, refractory=3, leak="shift", leak_bits=5, input_width=12),
     "loihi-lava": Loihi("lava", 0, 0, 1),
     "loihi-nengo": Loihi("nengo", 0, 0, 1),
-    "spinnaker": SpiNNaker(*[0] * 11),
+    "spinnaker": SpiNNaker(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
     "truenorth": TrueNorth(20, "saturate", 1, -1),
 }
 TICKS = 4  # that a core is timed for, after a first one
