@@ -29,13 +29,13 @@ class Vector(Protocol):
 
 
 FORMATS: dict[str, type[Vector]] = {
-    "inputs": OwnVector,
     "a_in": LavaVector,
     "q": NengoVector,
     "axon_spikes": RancSimulatorVector,
     "axon_type_sequence": RancHardwareVector,
     "syn_sum": PaiboxVector,
     "x_exc": SpiNNakerVector,
+    "inputs": OwnVector,
 }
 
 

@@ -70,6 +70,7 @@ def put_derived(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda vector: vector["derived"].update(values)
 
 
+OWN = FOLDER / "rheobase_truenorth.json"
 REFUSED: dict[str, tuple[Path, Callable[[dict[str, Any]], None], str]] = {
     "missing field": (LAVA, lambda v: v.pop("u"), "Object missing required field `u`"),
     "surplus field": (LAVA, put(w=[1]), "Object contains unknown field `w`"),
@@ -146,6 +147,13 @@ REFUSED: dict[str, tuple[Path, Callable[[dict[str, Any]], None], str]] = {
     "no such model": (SPINNAKER, put_parameter(model="Izhikevich"), "Invalid enum value 'Izhi"),
     "no such product": (SPINNAKER, put_parameter(mult="exact"), "Invalid enum value 'exact'"),
     "half an input": (SPINNAKER, lambda v: v.pop("x_inh"), "missing required field `x_inh`"),
+    "no such kind": (OWN, put(kind="izhikevich"), "Invalid enum value 'izhikevich'"),
+    "no such parameter of ours": (OWN, put_parameter(tau=1), "params: .* keyword argument 'tau'"),
+    "a parameter of ours out of range": (OWN, put_parameter(width=64), "width must be in 4 .. 32"),
+    "no such state": (OWN, put(start={"u": 0}), "start must be among v, not 'u'"),
+    "no such input": (OWN, put(inputs={"q": [0]}), "inputs must be among i, x, not 'q'"),
+    "half of the inputs": (OWN, put(inputs={"i": [0]}), "inputs must have 'x', too"),
+    "nothing of that name": (OWN, put(expected={"s": [0]}), "expected must be among v, spike"),
 }
 
 
