@@ -72,6 +72,8 @@ def checked(core: Core, events: Events, steps: int) -> NetworkRun:
         ("loihi nengo", "dense", 4, 30, 30, 2),
         ("truenorth", "sparse", 4, 9, 9, 8),
         ("truenorth", "dense", 1, 64, 2, 2),
+        ("spinnaker", "sparse", 4, 31, 3, 4),
+        ("spinnaker", "dense", 2, 35, 35, 2),
     ],
 )
 def test_the_core_equals_the_model(
