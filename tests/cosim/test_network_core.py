@@ -72,6 +72,8 @@ def checked(core: Core, events: Events, steps: int) -> NetworkRun:
         ("loihi nengo", "dense", 4, 30, 30, 2),
         ("truenorth", "sparse", 4, 9, 9, 8),
         ("truenorth", "dense", 1, 64, 2, 2),
+        ("spinnaker", "sparse", 4, 31, 3, 4),
+        ("spinnaker", "dense", 2, 35, 35, 2),
     ],
 )
 def test_the_core_equals_the_model(
@@ -361,16 +363,19 @@ FAULTS = {
     "the sweep does not wait for additions": accumulators(NeverBusy),
     "the sweep does not wait for rows": rows,
 }
-CROWDED = "spikes that loop back are lost when many wait"
+SIZES = {  # neurons, synapses of an axon, events of a tick
+    "spikes that loop back are lost when many wait": (150, 40, 12),
+    "the sweep does not wait for rows": (37, 12, 1),
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_shows(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """With stalls or without; only long rows let spikes wait, only short ones are hurried."""
+    """With stalls or without. Spikes wait only for long rows; a lone row only can be overtaken."""
     rng = Random(1)
-    neurons, per_axon = (150, 40) if name == CROWDED else (37, 12)
+    neurons, per_axon, most = SIZES.get(name, (37, 12, 12))
     network = random_network(FAMILIES["lif shift"], rng, neurons, 3, per_axon, 2)
-    events = random_events(network, rng, STEPS, 12)
+    events = random_events(network, rng, STEPS, most)
     core = Core(network, weight_width=10, lanes=2)
     wanted = network.run(*events, STEPS, record=True)
     FAULTS[name](monkeypatch, core)

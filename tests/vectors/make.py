@@ -11,7 +11,7 @@ import json
 import random
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,8 +30,9 @@ from tests.kinds import Columns, fields
 from tests.models import test_loihi, test_spinnaker
 from tests.naive_truenorth import naive as naive_truenorth
 
-NEURONS, STATES = 4000, 12  # random neurons, and random updates of each
-MUTANTS, SEED = 400, 1
+NEURONS, STATES = 4000, 10  # random neurons, and random updates of each
+MUTANTS, SEED = 600, 1
+EACH = 3  # updates for a mutant, at least, that tell of it
 
 
 def draw(rng: random.Random, low: int, high: int) -> int:
@@ -151,8 +152,86 @@ SOURCES = {
 }
 
 
-def candidates(source: Source, rng: random.Random) -> tuple[list[IntegerNeuron], list[Given]]:
-    """Neurons, and states and inputs for each, some with v at its threshold."""
+def near_lava(p: Loihi, f: Given, rng: random.Random) -> tuple[Loihi, Given]:
+    """u near its wrap, v near its limits, or the threshold near v."""
+    kept = {"u": 0, "v": 0} if f["clear"] else f
+    u, v = (
+        test_loihi.trunc(kept["u"] * (4095 - p.decay_u), 4096),
+        test_loihi.trunc(kept["v"] * (4096 - p.decay_v), 4096),
+    )
+    bias = p.registers["bias"]
+    goal = rng.choice([2**23, -(2**23), 2**23 - 1 - v - bias, -(2**23) - v - bias, None, None])
+    if goal is not None:
+        f = {**f, "i": min(max((goal - u) // 64 + rng.randint(-1, 1), -(2**18)), 2**18 - 1)}
+    v = test_loihi.lava({**asdict(p), "threshold": 1 << 30}, f["u"], f["v"], f["i"], f["clear"])[1]
+    return replace(p, threshold=min(max((v >> 6) + rng.randint(-1, 1), 0), 2**17 - 1)), f
+
+
+def near_nengo(p: Loihi, f: Given, rng: random.Random) -> tuple[Loihi, Given]:
+    """The threshold near v of a neuron that is not refractory, or an input near a wrap."""
+    f = {**f, "r": 0}
+    u = test_loihi.trunc(f["u"] * (4095 - p.decay_u), 4096)
+    if rng.random() < 0.5:
+        f["i"] = rng.choice([2**21, -(2**21), 2**23 - u, -(2**23) - u]) + rng.randint(-2, 2)
+    far = {**asdict(p), "threshold": 1 << 30}
+    v = test_loihi.nengo(far, f["u"], f["v"], 0, f["i"], f["noise"])[1]
+    return replace(p, threshold=min(max((v >> 6) + rng.randint(-1, 1), 1), 2**17 - 1)), f
+
+
+def near_lif(p: IntegerLIF, f: Given, rng: random.Random) -> tuple[IntegerLIF, Given]:
+    """The threshold near the sum of a neuron that is not refractory."""
+    f = {**f, "r": 0}
+    u = (f["v"] * p.leak_multiplier + f["x"] % 2**p.leak_bits) >> p.leak_bits
+    if rng.random() < 0.3:
+        goal = rng.choice([2**15 - 1, -(2**15), 2**15]) - u + rng.randint(-2, 2)
+        f["i"] = min(max(goal, -(2**15)), 2**15 - 1)
+    s = min(max(u + f["i"], -(2**15)), 2**15 - 1)
+    threshold = min(max(s + rng.randint(-1, 1), -(2**15) + 1), 2**15 - 1)
+    return replace(p, threshold=threshold, v_reset=min(p.v_reset, threshold - 1)), f
+
+
+def near_truenorth(p: TrueNorth, f: Given, rng: random.Random) -> tuple[TrueNorth, Given]:
+    """A threshold near V, the leak near 0 or near what the random number allows."""
+    if rng.random() < 0.5:
+        rho = f["x"] & 255
+        size = rho + rng.randint(-1, 1)
+        p = replace(p, leak=rng.choice([-1, 1]) * size)
+        f = {**f, "i": rng.choice([-1, 1]) * (size + rng.randint(-1, 1)) - f["v"]}
+        f["i"] = min(max(f["i"], -(2**19)), 2**19 - 1)
+    eta = (f["x"] >> 8) & ((1 << p.mask_bits) - 1)
+    v = naive_truenorth(p, f["v"], f["i"], f["x"])[1]
+    name, goal = rng.choice(
+        [
+            ("threshold", v - eta),
+            ("negative_threshold", v if p.negative_saturation else v + eta),
+        ]
+    )
+    goal = min(max(goal + rng.randint(-1, 1), -(2**19)), 2**19 - 1)
+    if name == "negative_threshold":
+        p = replace(p, threshold=2**19 - 1)
+    return replace(p, **{name: goal}), f
+
+
+def near_spinnaker(p: SpiNNaker, f: Given, rng: random.Random) -> tuple[SpiNNaker, Given]:
+    """The threshold near v, held or not."""
+    f = {**f, "timer": rng.choice([0, 0, f["timer"]])}
+    far = replace(p, v_thresh=2**31 - 1)
+    v = expect_spinnaker(far, f)["v"]
+    return replace(p, v_thresh=min(max(v + rng.randint(-1, 1), -(2**31)), 2**31 - 1)), f
+
+
+NEAR: dict[str, Callable[[Any, Given, random.Random], tuple[Any, Given]]] = {
+    "lif": near_lif,
+    "loihi_lava": near_lava,
+    "loihi_nengo": near_nengo,
+    "truenorth": near_truenorth,
+    "spinnaker": near_spinnaker,
+}
+
+
+def candidates(name: str, rng: random.Random) -> tuple[list[IntegerNeuron], list[Given]]:
+    """Neurons, and states and inputs for each, two thirds of them near a decision."""
+    source = SOURCES[name]
     neurons: list[IntegerNeuron] = []
     given: list[Given] = []
     for _ in range(NEURONS):
@@ -163,7 +242,10 @@ def candidates(source: Source, rng: random.Random) -> tuple[list[IntegerNeuron],
                 name: draw(rng, *source.legal.get(name, (field.low, field.high)))
                 for name, field in names.items()
             }
-            neurons.append(neuron)
+            chosen = neuron
+            if rng.random() < 2 / 3:
+                chosen, values = NEAR[name](neuron, values, rng)
+            neurons.append(chosen)
             given.append(values)
     return neurons, given
 
@@ -177,7 +259,7 @@ def columns(neurons: list[IntegerNeuron], given: list[Given]) -> Columns:
     }
 
 
-def telling(source: Source, neurons: list[IntegerNeuron], given: list[Given]) -> list[int]:
+def telling(neurons: list[IntegerNeuron], given: list[Given]) -> list[int]:
     """Updates of which each mutant computes one wrongly, if it does any."""
     path_ = datapath(neurons[0])
     with tempfile.TemporaryDirectory() as folder:
@@ -190,17 +272,17 @@ def telling(source: Source, neurons: list[IntegerNeuron], given: list[Given]) ->
     for number in range(1, len(mutants) + 1):
         got = engine.run({**values, mutation.PORT: np.int64(number)})
         wrong = np.flatnonzero(np.any([got[name] != wanted[name] for name in wanted], axis=0))
-        if wrong.size and not chosen & set(wrong.tolist()):
-            chosen.add(int(wrong[0]))
+        if wrong.size > 0 and len(chosen & set(wrong.tolist())) < EACH:
+            chosen.update(wrong[:EACH].tolist())
     return sorted(chosen)
 
 
 def main() -> None:
     for name, source in SOURCES.items():
         rng = random.Random(SEED)
-        neurons, given = candidates(source, rng)
+        neurons, given = candidates(name, rng)
         vectors = []
-        for number, k in enumerate(telling(source, neurons, given)):
+        for number, k in enumerate(telling(neurons, given)):
             neuron, values = neurons[k], given[k]
             expected = source.expected(neuron, values)
             vectors.append(
