@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from ..models import stimulus as st
+from ..models.integer.laws import Rounding
 from ..models.neuron import LIF
 from .neuron_table import (
     Ampere,
@@ -128,7 +129,7 @@ class RtlTable(Table, frozen=True):
     spikes: Positive = 20_000
     leak: Literal["multiply", "shift"] = "multiply"
     leak_bits: int = 16
-    rounding: Literal["floor", "nearest", "stochastic"] = "nearest"
+    rounding: Rounding = "nearest"
     input_width: int = 16
     seed: int = 1
     icarus_steps: Annotated[int, msgspec.Meta(ge=0)] = 0

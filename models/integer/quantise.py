@@ -178,7 +178,7 @@ def quantise(
     width: int,
     leak: Literal["multiply", "shift"] = "multiply",
     leak_bits: int = 16,
-    rounding: Literal["floor", "nearest", "stochastic"] = "nearest",
+    rounding: Literal["floor", "nearest", "stochastic", "truncate"] = "nearest",
     reset: Literal["value", "subtract"] = "value",
     input_width: int = 16,
 ) -> Quantised:

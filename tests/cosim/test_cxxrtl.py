@@ -18,9 +18,13 @@ from rheobase.hdl.neuron_core import NeuronCore
 from rheobase.models.integer.lif import IntegerLIF
 from tests.mutants import MUTANTS, write_verilog
 
-UPDATES = 900_000  # in each of the twelve modes
+UPDATES = 900_000  # in each of the sixteen modes
 MODES = list(
-    product(("multiply", "shift"), ("floor", "nearest", "stochastic"), ("value", "subtract"))
+    product(
+        ("multiply", "shift"),
+        ("floor", "nearest", "stochastic", "truncate"),
+        ("value", "subtract"),
+    )
 )
 
 
