@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from ...models.integer.input import IntegerInput
 from ...models.integer.lif import IntegerLIF
-from ...models.integer.quantise import Quantised, quantise
+from ...models.integer.quantise import QuantisedLIF, quantise
 from ...models.stimulus import Poisson, WhiteNoise
 from ...models.units import show
 from ..experiment import Experiment
@@ -14,7 +14,7 @@ from ..experiment import Experiment
 class Core:
     """The integer neuron of an experiment at one time step; its input is `delay` steps late."""
 
-    quantised: Quantised
+    quantised: QuantisedLIF
     delay: int
 
     @property
@@ -82,6 +82,6 @@ def realise(experiment: Experiment, dt: float) -> Core:
             leak_bits=rule.leak_bits, leak_multiplier=rule.leak_multiplier,
             rounding=settings.rounding, input_width=settings.input_width, seed=settings.seed,
         )  # fmt: skip
-        return Core(Quantised(neuron, ideal, dt, lsb, rule.gain), rule.delay)
+        return Core(QuantisedLIF(neuron, ideal, dt, lsb, rule.gain), rule.delay)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{experiment.path}: [rtl] {error}") from None
