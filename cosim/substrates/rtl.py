@@ -72,8 +72,8 @@ def bits(neuron: IntegerLIF, currents: NDArray[np.int32], done: CoreRun) -> Poin
     wrong = len(np.setxor1d(wanted, got)) + abs(len(wanted) - len(got)) + len(done.violations)
     if len(wanted) == len(got):
         wrong += int(np.count_nonzero(wanted != got))
-    if done.v is not None and done.r is not None:
-        wrong += int(np.count_nonzero((done.v != model.v) | (done.r != model.r)))
+    if done.state is not None:
+        wrong += int(np.count_nonzero((done.state["v"] != model.v) | (done.state["r"] != model.r)))
     at = f"{done.updates} updates, {len(got)} spikes, {done.stalls} stalls"
     if done.violations:
         at += ": " + "; ".join(done.violations)
