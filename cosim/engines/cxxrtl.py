@@ -30,16 +30,18 @@ PATIENCE = 1000  # clocks per neuron without a transfer, after which a core coun
 PERIODS = 10  # of the patterns, which are waited for besides
 
 
+POINTERS = ("tables", "lengths", "inputs", "events", "valid", "ready", "state")
+
+
 class Job(ctypes.Structure):
     """The arguments and results of the harness, which says what they mean."""
 
     _fields_ = tuple(
-        (name, ctypes.c_void_p if name in ("tables", "lengths", "inputs", "events", "valid", "ready", "state")
-         else ctypes.c_int64)
+        (name, ctypes.c_void_p if name in POINTERS else ctypes.c_int64)
         for name in (
-            "tables", "lengths", "inputs", "n", "events", "capacity", "valid", "valid_length", "ready",
-            "ready_length", "last_bit", "markers", "settle", "patience", "state", "words", "chunks",
-            "cycles", "updates", "given", "stalls", "gaps", "unstable",
+            "tables", "lengths", "inputs", "n", "events", "capacity", "valid", "valid_length",
+            "ready", "ready_length", "last_bit", "markers", "settle", "patience", "state", "words",
+            "chunks", "cycles", "updates", "given", "stalls", "gaps", "unstable",
         )
     )  # fmt: skip
 
@@ -118,6 +120,7 @@ class CxxrtlCore:
         width = sum(field.width for field in self.fields.values())
         if width > 64:
             raise ValueError(f"inputs of an update must have 64 bits at most, not {width}")
+        self._core = core
         self._readable = isinstance(core, NeuronCore)
         names: list[str] = []
         self._tables: list[NDArray[np.uint32]] = []
@@ -134,6 +137,26 @@ class CxxrtlCore:
         self.library = library(model, HARNESS, defines)
         self._run = ctypes.CDLL(str(self.library)).run
         self._run.restype = None
+
+    def load(self, neurons: Sequence[IntegerNeuron]) -> None:
+        """Give every neuron other registers from the next run on.
+
+        Raises
+        ------
+        ValueError
+            The core has no profile for each of its neurons, or the neurons are of other modes or
+            not as many.
+        """
+        core = self._core
+        if not isinstance(core, NeuronCore) or core.profiles != self.n:
+            raise ValueError("a core with a profile for each neuron is needed to load registers")
+        if len(neurons) != self.n or {each.modes for each in neurons} != {self.kind.modes}:
+            raise ValueError(f"neurons must be {self.n} with the modes {self.kind.modes}")
+        rows = [core.packed(list(each.registers.values())) for each in neurons]
+        self._tables = [
+            chunks(core.write_registers, rows),
+            chunks(core.write_profile, range(self.n)),
+        ]
 
     def run(
         self,

@@ -18,7 +18,7 @@ The chip resets v to 0, which is v_rest.
 """
 
 from dataclasses import dataclass, replace
-from math import expm1
+from math import ceil, expm1
 from typing import Any, Self
 
 import numpy as np
@@ -137,9 +137,15 @@ class QuantisedLoihi(Quantised):
         return {"i": values, other: np.zeros_like(values)}
 
     def chain(self, source: IntegerInput) -> tuple[IntegerLIF, IntegerInput]:
-        """The integer LIF of the same update, with the bias in its input."""
+        """The integer LIF of the same update, with the bias in its input.
+
+        In as many bits as its threshold and its `lowest` state need: fewer than 24.
+        """
+        lif = as_lif(self.neuron)
         values = source.values * self.unit + self.neuron.registers["bias"]
-        return as_lif(self.neuron), replace(source, values=values)
+        needed = max(lif.threshold, ceil(-self.lowest(source)))
+        width = min(24, 1 + max(3, needed.bit_length()))
+        return replace(lif, width=width), replace(source, values=values)
 
 
 def quantise_loihi(neuron: LIF, dt: float, lsb: float) -> QuantisedLoihi:

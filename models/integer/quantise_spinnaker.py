@@ -66,6 +66,15 @@ class QuantisedSpiNNaker(Quantised):
         """32 bits, counted from rest."""
         return -_LARGEST - 1 - self.neuron.v_rest, _LARGEST - self.neuron.v_rest
 
+    def from_rest(self, v: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The chip's voltage less v_rest."""
+        return v - self.neuron.v_rest
+
+    @property
+    def largest_input(self) -> int:
+        """What fills a ring buffer."""
+        return _BUFFER
+
     @property
     def kick(self) -> float:
         """What a weight of 1 does in its step."""
@@ -182,3 +191,21 @@ def quantise_spinnaker(
     shift = next((k for k in range(16) if _BUFFER << k >= wanted), 15)
     gain = (1 - made.decay_v / ONE) / LSB
     return QuantisedSpiNNaker(made, neuron, dt, LSB, gain, shift)
+
+
+def interval(neuron: SpiNNaker) -> int | None:
+    """Steps from spike to spike without synaptic input; None if it falls silent.
+
+    v goes by a monotonous map: where it stops or turns back, it never comes up again.
+    """
+    half = ONE // 2 if neuron.rounding == "nearest" else 0
+    alpha = ((neuron.i_offset * neuron.resistance + half) >> 15) + neuron.v_rest
+    v, steps = neuron.v_reset, neuron.refractory
+    while True:
+        following = alpha - ((neuron.decay_v * (alpha - v) + half) >> 15)
+        steps += 1
+        if following >= neuron.v_thresh:
+            return steps
+        if following <= v:
+            return None
+        v = following

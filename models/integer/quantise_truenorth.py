@@ -17,11 +17,13 @@ wrong toward rheobase, which it halves.
 There is no refractoriness. A held drive is part of the synaptic sum, of which a unit is one LSB.
 """
 
-from dataclasses import dataclass
-from math import expm1
+from dataclasses import dataclass, replace
+from math import ceil, expm1
 from typing import Any
 
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import logsumexp
 
 from ..neuron import LIF
 from .input import IntegerInput
@@ -72,6 +74,11 @@ class QuantisedTrueNorth(Quantised):
         return self.neuron.negative_threshold, (1 << (self.neuron.width - 1)) - 1
 
     @property
+    def smallest_input(self) -> int:
+        """What the leak of the same tick leaves something of."""
+        return 1 + (0 if self.neuron.leak_stochastic else abs(self.neuron.leak))
+
+    @property
     def kick(self) -> float:
         """One LSB."""
         return self.lsb
@@ -113,8 +120,29 @@ class QuantisedTrueNorth(Quantised):
         return {"i": values}
 
     def chain(self, source: IntegerInput) -> tuple[TrueNorth, IntegerInput]:
-        """The neuron itself."""
-        return self.neuron, source
+        """The neuron, but with a higher negative threshold, if it never comes near its own.
+
+        Below 0 the leak L is upward: v is a random walk with steps i + L. It comes x below 0 with a
+        probability of exp(-z x) at most, E[exp(-z (i + L))] = 1 (Lundberg's exponent): 1e-30 there.
+        """
+        up = 0 if self.neuron.leak_stochastic else abs(self.neuron.leak)  # a random one helps more
+        values, p = source.values + float(up), source.probabilities
+
+        def excess(z: float) -> float:
+            return float(logsumexp(-z * values, b=p))
+
+        if values[0] >= 0:
+            reach = 0.0
+        elif values @ p <= 0:
+            return self.neuron, source
+        else:
+            high = 1e-6
+            while excess(high) < 0:
+                high *= 2
+            reach = 70 / brentq(excess, high / 2, high)
+        floor = -ceil(reach - min(values[0], 0) - min(self.neuron.v_reset, 0)) - 1
+        lowest = max(self.neuron.negative_threshold, floor)
+        return replace(self.neuron, negative_threshold=lowest), source
 
 
 def mean_leak(neuron: LIF, dt: float) -> float:

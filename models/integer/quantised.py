@@ -13,7 +13,7 @@ integer input of every step. An input counts units of `kick` volts, one LSB or m
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import expm1, log10, sqrt
+from math import exp, expm1, log10, sqrt
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -130,6 +130,16 @@ class Quantised(ABC):
             Of each step, beside what a register holds.
         """
 
+    def lowest(self, source: IntegerInput) -> float:
+        """LSB from rest below which the free membrane is with a probability below 1e-30.
+
+        Twelve of its standard deviations below its mean.
+        """
+        a = exp(-self.dt / self.ideal.tau_m)
+        units = self.kick / self.lsb
+        mean = (self.held * self.gain + source.mean * units) / (1 - a)
+        return min(0.0, mean - 12 * units * sqrt(source.variance / (1 - a**2)))
+
     @property
     def realised(self) -> LIF:
         """The neuron that the integers describe, rounding of the state aside.
@@ -156,6 +166,20 @@ class Quantised(ABC):
         nearest = np.rint((np.asarray(v) - self.ideal.v_rest) / self.lsb)
         return np.clip(nearest, *self.limits).astype(np.int64)
 
+    def from_rest(self, v: NDArray[np.int64]) -> NDArray[np.int64]:
+        """States as the kind holds them, in LSB from rest."""
+        return v
+
+    @property
+    def smallest_input(self) -> int:
+        """Of those that leave a trace in a membrane at rest."""
+        return 1
+
+    @property
+    def largest_input(self) -> int:
+        """In either sign."""
+        return (1 << (self.input_width - 1)) - 1
+
     def drive(self, mu: float) -> float:
         """LSB per step of a held drive `mu` in V, not rounded."""
         return self.gain * mu
@@ -180,7 +204,7 @@ class Quantised(ABC):
         return 0.0
 
     @property
-    def _unit(self) -> float:
+    def drive_unit(self) -> float:
         """V of held drive of an input of 1."""
         return self.kick / (self.lsb * self.gain)
 
@@ -197,7 +221,7 @@ class Quantised(ABC):
         ValueError
             A drive beyond the neuron's `input_width`.
         """
-        k = round(mu / self._unit)
+        k = round(mu / self.drive_unit)
         bound = 1 << (self.input_width - 1)
         if not -bound <= k < bound:
             raise ValueError(
@@ -205,13 +229,13 @@ class Quantised(ABC):
                 f" {self.input_width}"
             )
         source = IntegerInput.constant(k)
-        return source, (Loss("mu", mu, source.mean * self._unit, "V"),)
+        return source, (Loss("mu", mu, source.mean * self.drive_unit, "V"),)
 
     def input_white_noise(self, mu: float, sigma: float) -> tuple[IntegerInput, tuple[Loss, ...]]:
         """White noise of mean `mu` and `sigma` > 0 in V, and what rounding and saturation lose."""
-        source = IntegerInput.gaussian(mu / self._unit, sigma * self._spread, self.input_width)
+        source = IntegerInput.gaussian(mu / self.drive_unit, sigma * self._spread, self.input_width)
         return source, (
-            Loss("mu", mu, source.mean * self._unit, "V"),
+            Loss("mu", mu, source.mean * self.drive_unit, "V"),
             Loss("sigma", sigma, sqrt(source.variance) / self._spread, "V"),
         )
 
@@ -238,17 +262,17 @@ class Quantised(ABC):
         """
         r, w = np.atleast_1d(rates).astype(float), np.atleast_1d(weights).astype(float)
         jumps = np.rint(w / self.kick).astype(np.int64)
-        offset = round(mu / self._unit)
+        offset = round(mu / self.drive_unit)
         source = IntegerInput.poisson(r * self.dt, jumps, offset, self.input_width)
-        mean = mu / self._unit + float(r @ w) * self.dt / self.kick
+        mean = mu / self.drive_unit + float(r @ w) * self.dt / self.kick
         variance = float(r @ w**2) * self.dt / self.kick**2
         names = [f"weight {k}" for k in range(w.size)]
         return source, (
-            Loss("mu", mu, offset * self._unit, "V"),
+            Loss("mu", mu, offset * self.drive_unit, "V"),
             *(
                 Loss(name, float(wanted), float(got) * self.kick, "V")
                 for name, wanted, got in zip(names, w, jumps, strict=True)
             ),
-            Loss("mean drive", mean * self._unit, source.mean * self._unit, "V"),
+            Loss("mean drive", mean * self.drive_unit, source.mean * self.drive_unit, "V"),
             Loss("sigma", sqrt(variance) / self._spread, sqrt(source.variance) / self._spread, "V"),
         )

@@ -389,7 +389,7 @@ KINDS = {
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_equals_its_model(name: str, profiles: int) -> None:
     """Inputs of up to 64 bits, states of up to 113, registers of one profile or of several."""
-    kind, n, steps = KINDS[name], 16, 3000
+    kind, n, steps = KINDS[name], 20, 3000
     changed = {"lava": "bias_mant", "nengo": "bias_mant", "truenorth": "leak"}
     field = changed.get(name, "i_offset")
     neurons = [
@@ -405,7 +405,10 @@ def test_every_kind_equals_its_model(name: str, profiles: int) -> None:
     if name == "lava":
         inputs = {"i": inputs["i"] // 8, "clear": (rng.random((steps, n)) < 0.01).astype(int)}
     if name == "spinnaker":
-        inputs = {field: rng.integers(0, 1 << 24, (steps, n)) for field in ("x_e", "x_i")}
+        inputs = {
+            field: rng.integers(0, 1 << bits, (steps, n))
+            for field, bits in (("x_e", 24), ("x_i", 20))
+        }
     core = NeuronCore(neurons, n, 77) if profiles > 1 else NeuronCore(kind, n, 77)
     done = CxxrtlCore(neurons if profiles > 1 else kind, n, core).run(inputs, *patterns(rng))
     given = dict(inputs)
