@@ -52,11 +52,14 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _verilog(args: argparse.Namespace) -> int:
     from ..hdl import verilog
+    from .experiment import RtlTable
     from .substrates.core import realise
 
     experiment = _experiment(args.experiment)
-    if experiment.rtl is None:
-        raise ValueError(f"{experiment.path}: has no [rtl], so there is no core to write")
+    if not isinstance(experiment.rtl, RtlTable):
+        raise ValueError(
+            f"{experiment.path}: has no [rtl] of the generic platform, so there is no core to write"
+        )
     dt = parse(args.dt, "s") if args.dt else experiment.rtl.dt[0]
     core = realise(experiment, dt)
     files = verilog.write(args.output, core.neuron, experiment.rtl.neurons, core.lsb, dt)
@@ -132,10 +135,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", help="print JSON")
         return command
 
-    built_in = "a TOML file, or fi-curve, noise-driven, published-trace"
+    built_in = "a TOML file, or one that is built in, such as fi-curve (all: `verify`)"
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(
-        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: these three)"
+        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: all built in)"
     )
     verify.add_argument(
         "--verilog", type=Path, metavar="FILE", help="judge this Verilog in place of the core"

@@ -26,10 +26,10 @@ class CoreRun:
     ----------
     spikes : tuple of int64 arrays, each of shape (spikes,)
         Time steps and neurons, in the order in which the events came.
-    v, r : int64 arrays of shape (n,), or None
-        States and refractory counters after the last step; None where they cannot be read.
+    state : dict of int64 arrays of shape (n,), or None
+        Each state after the last step; None where they cannot be read.
     updates : int
-        Currents that the core took.
+        Inputs that the core took.
     cycles : int
         Clocks since the end of reset, with the clearing sweep.
     stalls, gaps : int
@@ -39,8 +39,7 @@ class CoreRun:
     """
 
     spikes: Spikes
-    v: NDArray[np.int64] | None
-    r: NDArray[np.int64] | None
+    state: dict[str, NDArray[np.int64]] | None
     updates: int
     cycles: int
     stalls: int

@@ -221,6 +221,20 @@ def xorshift32(x: np.uint32) -> np.uint32:
     return x
 
 
+def words(x: int, n: int) -> NDArray[np.int64]:
+    """The first `n` words of the generator, from the seed `x` on."""
+    out = np.empty(n, np.int64)
+    _fill(np.uint32(x), out)
+    return out
+
+
+@njit(cache=True)
+def _fill(x: np.uint32, out: NDArray[np.int64]) -> None:
+    for j in range(out.size):
+        out[j] = x
+        x = xorshift32(x)
+
+
 @njit(cache=True)
 def _draws(
     kind: int, bits: int, tails: NDArray[np.int64], x: np.uint32, out: NDArray[np.int64]
