@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The network core: integer neurons, event-driven synapses and address events (AER).
 
 It computes what ``rheobase.models.integer.network`` states. A stream of axons and of ends of ticks
@@ -123,7 +124,7 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         network = self.network
-        m.submodules.rows = rows = self.rows
+        m.submodules.synapses = rows = self.rows
         m.submodules.accumulators = accumulators = self.accumulators
         m.submodules.neurons = neurons = self.neurons
         for component in (rows, neurons):
@@ -153,7 +154,11 @@ class Core(wiring.Component):
             self.pending.eq(queue.level + loop.level),
         ]
         taken = Signal(range(self.events + 1))
-        room, exists, drop, end, sweep = Signal(), Signal(), Signal(), Signal(), Signal()
+        room = Signal()
+        exists = Signal()
+        drop = Signal()
+        end = Signal()
+        sweep = Signal()
         axon = Mux(loop.r_rdy, loop.r_data + (network.loop or 0), head.axon)
         m.d.comb += [
             room.eq(taken != self.events),
@@ -182,7 +187,9 @@ class Core(wiring.Component):
         # Operations, and the sweep: two clocks from a read to the input of the neurons.
         slot = Signal(range(network.slots))
         neuron = Signal(range(network.n))
-        reading, read, summed = Signal(), Signal(), Signal()
+        reading = Signal()
+        read = Signal()
+        summed = Signal()
         lane_bits = ceil_log2(rows.lanes)
         m.d.comb += [
             accumulators.valid.eq(rows.valid),
@@ -208,7 +215,8 @@ class Core(wiring.Component):
         cuts = Mux(neurons.i.valid & neurons.i.ready, sum(cut, start=Const(0)), 0)
 
         # Spikes go out and loop back; the last event of a sweep ends it.
-        spike, room_to_loop = Signal(), Signal()
+        spike = Signal()
+        room_to_loop = Signal()
         m.d.comb += [
             spike.eq(neurons.o.payload.spike if network.loop is not None else 0),
             room_to_loop.eq(~spike | loop.w_rdy),
@@ -221,8 +229,9 @@ class Core(wiring.Component):
         with m.If(self.o.valid & self.o.ready & self.o.payload.last):
             m.d.sync += sweep.eq(0)
 
-        for counter, more in ((self.dropped, drop + accumulators.late), (self.saturated, cuts)):
-            total = Signal(COUNTER + 1, name="total")
+        for name, more in (("dropped", drop + accumulators.late), ("saturated", cuts)):
+            counter = getattr(self, name)
+            total = Signal(COUNTER + 1, name=f"{name}_total")
             m.d.comb += total.eq(counter + more)
             m.d.sync += counter.eq(Mux(total[-1], (1 << COUNTER) - 1, total))
         return m

@@ -183,7 +183,8 @@ class DenseRows(Rows):
         with m.If(self.i.ready):
             m.d.sync += [active.eq(self.i.valid), axon.eq(self.i.payload)]
         # The word two clocks later, through a register behind the memory.
-        fetched, fetched_place = Signal(), Signal.like(place)
+        fetched = Signal()
+        fetched_place = Signal.like(place)
         entries = Signal(self.word)
         m.d.sync += [
             fetched.eq(active),
