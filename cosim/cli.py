@@ -52,17 +52,32 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _verilog(args: argparse.Namespace) -> int:
     from ..hdl import verilog
+    from ..hdl.neuron_core import NeuronCore
+    from ..hdl.neurons import datapath
+    from ..hdl.neurons.kinds import KINDS
+    from ..hdl.pipeline import Pipeline
     from .experiment import RtlTable
     from .substrates.core import realise
 
+    if args.datapath is not None:
+        if args.dt is not None:
+            raise ValueError("--dt belongs to an experiment: a datapath has no time step")
+        if args.datapath not in KINDS:
+            raise ValueError(f"--datapath must be one of {', '.join(KINDS)}, not {args.datapath!r}")
+        neurons = KINDS[args.datapath]
+        name = args.datapath.replace("-", "_")
+        files = verilog.write(args.output, Pipeline(datapath(neurons[0])), name, neurons)
+        return _written(args, [str(file) for file in files])
     experiment = _experiment(args.experiment)
     if not isinstance(experiment.rtl, RtlTable):
         raise ValueError(
             f"{experiment.path}: has no [rtl] of the generic platform, so there is no core to write"
         )
     dt = parse(args.dt, "s") if args.dt else experiment.rtl.dt[0]
-    core = realise(experiment, dt)
-    files = verilog.write(args.output, core.neuron, experiment.rtl.neurons, core.lsb, dt)
+    realised = realise(experiment, dt)
+    neuron = realised.neuron
+    core = NeuronCore(neuron, experiment.rtl.neurons, neuron.seed)
+    files = verilog.write(args.output, core, verilog.TOP, lsb=realised.lsb, dt=dt)
     return _written(args, [str(file) for file in files])
 
 
@@ -87,15 +102,30 @@ def _vectors(args: argparse.Namespace) -> int:
 
     from .doctor import require
     from .vectors.check import check
+    from .vectors.delivered import with_modes
     from .vectors.file import read
 
+    if args.verilog is not None and args.on != "rtl":
+        raise ValueError("--verilog needs --on rtl")
     cases = read(args.file)
+    not_run: list[str] = []
     if args.on == "rtl":
         require("g++", "rheobase vectors check --on rtl")
-    found = check(cases, args.on)
+    if args.verilog is not None:
+        cases, others = with_modes(cases, args.verilog)
+        not_run = [case.name for case in others]
+    found = check(cases, args.on, args.verilog)
     if args.json:
-        print(json.dumps({"vectors": len(cases), "mismatches": [asdict(each) for each in found]}))
+        answer: dict[str, object] = {
+            "vectors": len(cases),
+            "mismatches": [asdict(each) for each in found],
+        }
+        if args.verilog is not None:
+            answer["not_run"] = not_run
+        print(json.dumps(answer))
         return 1 if found else 0
+    if not_run:
+        print(f"not run, of other modes: {', '.join(not_run)}")
     for each in found[:MOST_SHOWN]:
         print(
             f"{each.vector}: step {each.step}, {each.field}:"
@@ -149,10 +179,15 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     verify.add_argument("--quiet", action="store_true", help="show no progress")
 
-    verilog = add("verilog", _verilog, "write the core of an experiment as Verilog")
+    verilog = add("verilog", _verilog, "write the core of an experiment, or a datapath, as Verilog")
     spice = add("spice", _spice, "write the transistor neuron and a testbench for ngspice -b")
+    what = verilog.add_mutually_exclusive_group(required=True)
+    what.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=built_in)
+    what.add_argument(
+        "--datapath", metavar="KIND", help="such as loihi-lava; another word lists all"
+    )
+    spice.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
     for command in (verilog, spice):
-        command.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
         command.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     verilog.add_argument("--dt", metavar="TIME", help='such as "0.1 ms" (default: the first)')
     spice.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
@@ -167,6 +202,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--on", choices=("reference", "rtl"), default="reference",
         help="the integer model, or the datapath in CXXRTL (default: %(default)s)",
+    )  # fmt: skip
+    check.add_argument(
+        "--verilog", type=Path, metavar="FILE",
+        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote",
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
 

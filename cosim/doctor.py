@@ -119,6 +119,13 @@ _SYSTEM = (
         "icarus-verilog",
     ),
     _System(
+        "make",
+        "delivered test benches in Verilator",
+        lambda: _program("make", "--version"),
+        "make",
+        None,
+    ),
+    _System(
         "libpython",
         "cocotb inside the Verilog simulator",
         _python_library,

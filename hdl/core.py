@@ -129,7 +129,7 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         network = self.network
-        m.submodules.rows = rows = self.rows
+        m.submodules.synapses = rows = self.rows
         m.submodules.accumulators = accumulators = self.accumulators
         m.submodules.neurons = neurons = self.neurons
         for component in (rows, neurons):
@@ -173,7 +173,10 @@ class Core(wiring.Component):
             self.pending.eq(queue.level + loop.level),
         ]
         taken = Signal(range(self.events + 1))
-        room, exists, drop, sweep = Signal(), Signal(), Signal(), Signal()
+        room = Signal()
+        exists = Signal()
+        drop = Signal()
+        sweep = Signal()
         axon = Mux(loop.r_rdy, loop.r_data + (network.loop or 0), head.axon)
         m.d.comb += [
             room.eq(taken != self.events),
@@ -202,7 +205,9 @@ class Core(wiring.Component):
         # Operations, and the sweep: two clocks from a read to the input of the neurons.
         slot = Signal(range(network.slots))
         neuron = Signal(range(network.n))
-        reading, read, summed = Signal(), Signal(), Signal()
+        reading = Signal()
+        read = Signal()
+        summed = Signal()
         lane_bits = ceil_log2(rows.lanes)
         m.d.comb += [
             accumulators.valid.eq(operations.valid),
@@ -228,7 +233,8 @@ class Core(wiring.Component):
         cuts = Mux(neurons.i.valid & neurons.i.ready, sum(cut, start=Const(0)), 0)
 
         # Spikes go out and loop back; the last event of a sweep ends it.
-        spike, room_to_loop = Signal(), Signal()
+        spike = Signal()
+        room_to_loop = Signal()
         m.d.comb += [
             spike.eq(neurons.o.payload.spike if network.loop is not None else 0),
             room_to_loop.eq(~spike | loop.w_rdy),
@@ -241,9 +247,10 @@ class Core(wiring.Component):
         with m.If(self.o.valid & self.o.ready & self.o.payload.last):
             m.d.sync += sweep.eq(0)
 
-        for counter, more in ((self.dropped, drop + accumulators.late), (self.saturated, cuts)):
-            counted = Signal(Value.cast(more).shape(), name="counted")
-            total = Signal(COUNTER + 1, name="total")
+        for name, more in (("dropped", drop + accumulators.late), ("saturated", cuts)):
+            counter = getattr(self, name)
+            counted = Signal(Value.cast(more).shape(), name=f"{name}_now")
+            total = Signal(COUNTER + 1, name=f"{name}_total")
             m.d.comb += total.eq(counter + counted)
             m.d.sync += counted.eq(more)  # a clock later, for the sake of the sweep's path
             m.d.sync += counter.eq(Mux(total[-1], (1 << COUNTER) - 1, total))

@@ -77,6 +77,7 @@ class NeuronCore(wiring.Component):
         self, neurons: IntegerNeuron | Sequence[IntegerNeuron], n: int, seed: int = 1
     ) -> None:
         self.kind, self.registers, self.profile = gather(neurons)
+        self.neurons = neurons
         self.n = n
         self.seed = seed
         self.datapath = datapath(self.kind)

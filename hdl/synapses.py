@@ -214,8 +214,11 @@ class DenseRows(Rows):
         with m.If(self.i.ready):
             m.d.sync += [active.eq(self.i.valid), axon.eq(self.i.payload)]
         # The word two clocks later, through a register behind the memory.
-        fetched, fetched_place, fetched_axon = Signal(), Signal.like(place), Signal.like(axon)
-        entries, at = Signal(self.word), Signal.like(place)
+        fetched = Signal()
+        fetched_place = Signal.like(place)
+        fetched_axon = Signal.like(axon)
+        entries = Signal(self.word)
+        at = Signal.like(place)
         m.d.sync += [
             fetched.eq(active & step),
             fetched_place.eq(place),

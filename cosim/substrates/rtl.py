@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...hdl import verilog as delivery
+from ...hdl import emit
 from ...hdl.neuron_core import NeuronCore
+from ...hdl.verilog import TOP
 from ...models.integer.input import IntegerInput
 from ...models.integer.kind import Run
 from ...models.integer.kind import run as run_model
@@ -194,8 +195,9 @@ def _on_icarus(
     with tempfile.TemporaryDirectory(prefix="rheobase-") as folder:
         file = bench.verilog
         if file is None:
-            delivery.write(Path(folder), bench.core.neuron, n, bench.core.lsb, bench.core.dt)
-            file = Path(folder) / f"{delivery.TOP}.v"
+            neuron = bench.core.neuron
+            core = NeuronCore(neuron, n, neuron.seed)
+            file = emit.convert(core, TOP).write(Path(folder))
         done = icarus.run(file, bench.core.neuron, n, currents, seed, idle=0.2, backpressure=0.3)
     point = bits([bench.core.neuron] * n, {"i": currents}, done)
     observable = "differences of the delivered Verilog (Icarus)"

@@ -14,8 +14,9 @@ from rheobase.cosim import doctor
 from rheobase.cosim.engines import model as engine_model
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.engines.events import CoreRun, decode
-from rheobase.hdl import verilog, yosys
+from rheobase.hdl import emit, yosys
 from rheobase.hdl.neuron_core import NeuronCore
+from rheobase.hdl.verilog import TOP
 from rheobase.models.integer.kind import run
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.loihi import Loihi
@@ -189,7 +190,8 @@ def test_generator_waits_in_a_stall() -> None:
 
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return verilog.write(tmp_path_factory.mktemp("verilog"), SMALL["shift"], 16)[0]
+    core = NeuronCore(SMALL["shift"], 16, SMALL["shift"].seed)
+    return emit.convert(core, TOP).write(tmp_path_factory.mktemp("verilog"))
 
 
 def test_delivered_verilog(delivered: Path) -> None:
@@ -221,7 +223,7 @@ def test_faulty_verilog(tmp_path: Path) -> None:
             r"o__payload \(output, 6 bits\) is output, 7",
         ),
         ({"endmodule": ""}, "not Verilog that Yosys can read"),
-        ({"lif_core_state.hex": "other.hex"}, "other.hex"),
+        ({"lif_core_zeros_16.hex": "other.hex"}, "other.hex"),
     ],
     ids=["port missing", "port too wide", "no Verilog", "memory file missing"],
 )  # fmt: skip
@@ -232,7 +234,7 @@ def test_other_verilog(
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
-    (tmp_path / "lif_core_state.hex").write_text("0\n" * 16)
+    (tmp_path / "lif_core_zeros_16.hex").write_text("0\n" * 16)
     (tmp_path / "other.v").write_text(text)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         CxxrtlCore.from_verilog(tmp_path / "other.v", SMALL["shift"], 16)
@@ -249,10 +251,10 @@ def test_missing_yowasp(monkeypatch: pytest.MonkeyPatch, delivered: Path) -> Non
 
 def test_hung_core_is_told(tmp_path: Path, delivered: Path) -> None:
     text = delivered.read_text()
-    ready = next(line for line in text.splitlines() if "assign i__ready" in line)
+    ready = next(line for line in text.splitlines() if "assign i__ready =" in line)
     path = tmp_path / "hung.v"
     path.write_text(text.replace(ready, "  assign i__ready = 1'h0;"))
-    (tmp_path / "lif_core_state.hex").write_text("0\n" * 16)
+    (tmp_path / "lif_core_zeros_16.hex").write_text("0\n" * 16)
     done = CxxrtlCore.from_verilog(path, SMALL["shift"], 16).run(np.zeros((2, 16), int))
     assert "hung: took 0 of 32 inputs" in done.violations
 
@@ -343,7 +345,7 @@ def test_patterns_let_something_through(small_core: CxxrtlCore, name: str, patte
 @pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty cache for compiled cores; Yosys keeps its own, which takes long to fill."""
-    load = yosys.load(NeuronCore(SMALL["shift"], 9), verilog.TOP)
+    load = yosys.load(NeuronCore(SMALL["shift"], 9), TOP)
     model = yosys.run(f"{load}write_cxxrtl -g0\n")
     monkeypatch.setattr(yosys, "run", lambda script: model)
     monkeypatch.setattr(yosys, "cache_folder", lambda: tmp_path)
