@@ -11,7 +11,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from ..hdl import yosys
+from ..hdl import emit
 from ..hdl.pipeline import Datapath, Pipeline
 from ..models.integer.kind import Field
 from .engines.model import SIMPLIFY, Model, yowasp
@@ -23,12 +23,7 @@ READ = "read_verilog -sv core.v; hierarchy -auto-top; rename -top {top}; {simpli
 
 def write(datapath: Datapath, folder: Path) -> Path:
     """The Verilog of a datapath."""
-    path = folder / "datapath.v"
-    load = yosys.load(Pipeline(datapath), "pipeline")
-    path.write_text(
-        yosys.run(f"{load}proc -nomux -norom\nopt_clean\nwrite_verilog -norename -noattr\n")
-    )
-    return path
+    return emit.convert(Pipeline(datapath), "datapath").write(folder)
 
 
 def listed(path: Path, top: str, number: int, seed: int) -> list[str]:

@@ -46,6 +46,7 @@ CIRCUITS: dict[str, tuple[Callable[[], Circuit], IntegerNeuron]] = {
     "lif": (lambda: Pipeline(datapath(KINDS["lif"][0])), KINDS["lif"][0]),
     "loihi_lava": (lambda: Pipeline(datapath(KINDS["loihi-lava"][0])), KINDS["loihi-lava"][0]),
     "loihi_nengo": (lambda: Pipeline(datapath(KINDS["loihi-nengo"][0])), KINDS["loihi-nengo"][0]),
+    "spinnaker": (lambda: Pipeline(datapath(KINDS["spinnaker"][0])), KINDS["spinnaker"][0]),
     "truenorth": (lambda: Pipeline(datapath(KINDS["truenorth"][0])), KINDS["truenorth"][0]),
     "lif_core": (lambda: NeuronCore(LIF, 12, 5), LIF),
     "network_core": (lambda: Core(network(), weight_width=8, lanes=2), LIF),

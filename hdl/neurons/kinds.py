@@ -112,13 +112,28 @@ def _spinnaker(
 ) -> Callable[[Draw], SpiNNaker]:
     low, high = -(1 << 31), (1 << 31) - 1
 
+    def signed(number: Draw) -> int:
+        return number(low, high)
+
+    def unsigned(number: Draw) -> int:
+        return number(0, (1 << 32) - 1)
+
     def neuron(number: Draw) -> SpiNNaker:
-        signed = [number(low, high) for _ in range(8)]
-        factors = [number(0, (1 << 32) - 1) for _ in range(4)]
-        decay_v, refractory = number(0, 1 << 15), number(0, 3)
-        reversal = signed[6:] if conductance else (None, None)
         return SpiNNaker(
-            signed[0], decay_v, refractory, *signed[1:5], *factors, *reversal, rounding=rounding
+            resistance=signed(number),
+            decay_v=number(0, 1 << 15),
+            refractory=number(0, 3),
+            v_rest=signed(number),
+            v_reset=signed(number),
+            v_thresh=signed(number),
+            i_offset=signed(number),
+            decay_e=unsigned(number),
+            init_e=unsigned(number),
+            decay_i=unsigned(number),
+            init_i=unsigned(number),
+            e_rev_e=signed(number) if conductance else None,
+            e_rev_i=signed(number) if conductance else None,
+            rounding=rounding,
         )
 
     return neuron
