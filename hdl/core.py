@@ -56,6 +56,9 @@ class Core(wiring.Component):
     events : int, optional
         Events of a tick, those of the loop included, for which the sums are wide enough; twice the
         axons by default. What comes beyond is left out.
+    joint : int, optional
+        Operations of one event that may meet in one sum: synapses that share axon, target and
+        delay. As many as in the network, by default: give it for networks that are loaded later.
     words : int, optional
         Words of a sparse synapse memory; as many as the network needs, by default.
     single_port : bool
@@ -88,6 +91,7 @@ class Core(wiring.Component):
         weight_width: int = 8,
         lanes: int = 1,
         events: int | None = None,
+        joint: int | None = None,
         words: int | None = None,
         single_port: bool = False,
     ) -> None:
@@ -104,7 +108,10 @@ class Core(wiring.Component):
         self.events = 2 * network.axons if events is None else events
         if self.events < 1:
             raise ValueError(f"events must be >= 1, not {events!r}")
-        met = self.events * self.rows.joint * (network.slots - 1)  # operations in one sum
+        self.joint = self.rows.joint if joint is None else joint
+        if self.joint < self.rows.joint:
+            raise ValueError(f"joint must be >= {self.rows.joint} for these synapses, not {joint}")
+        met = self.events * self.joint * (network.slots - 1)  # operations in one sum
         largest = max(-self.rows.weight.low, self.rows.weight.high)
         self.accumulators = Accumulators(self.rows, 1 + (met * largest).bit_length())
         self.neurons = NeuronCore(network.neurons, network.n, network.seed)
