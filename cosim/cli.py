@@ -27,12 +27,12 @@ def _experiment(name: str) -> "Experiment":
 
 def _verify(args: argparse.Namespace) -> int:
     from .doctor import require
-    from .experiment import BUILT_IN
+    from .experiment import FIRST
     from .preflight import needs
     from .report import print_table, require_writable, to_json, write
     from .verify import show_progress, verify
 
-    experiments = [_experiment(name) for name in args.experiment or BUILT_IN]
+    experiments = [_experiment(name) for name in args.experiment or FIRST]
     if args.verilog is not None and not args.verilog.is_file():
         raise ValueError(f"--verilog {args.verilog}: no such file")
     for tool in needs(experiments, args.verilog):
@@ -165,10 +165,13 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", help="print JSON")
         return command
 
-    built_in = "a TOML file, or one that is built in, such as fi-curve (all: `verify`)"
+    built_in = (
+        "a TOML file, or fi-curve, noise-driven, published-trace, precision, loihi, truenorth,"
+        " spinnaker"
+    )
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(
-        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: all built in)"
+        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: the first three)"
     )
     verify.add_argument(
         "--verilog", type=Path, metavar="FILE", help="judge this Verilog in place of the core"

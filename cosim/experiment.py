@@ -400,15 +400,9 @@ def load(path: str | Path) -> Experiment:
     )  # fmt: skip
 
 
-BUILT_IN = (
-    "fi-curve",
-    "noise-driven",
-    "published-trace",
-    "precision",
-    "loihi",
-    "truenorth",
-    "spinnaker",
-)
+FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
+PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
+BUILT_IN = FIRST + PLATFORMS
 
 
 def built_in(name: str) -> Experiment:
