@@ -23,7 +23,7 @@ from tests.delivered import AXONS, CIRCUITS, LIF, N, deliver, network
 from tests.kinds import SORTS, differing
 
 DATAPATHS = {"lif": "lif", "loihi_lava": "loihi-lava", "loihi_nengo": "loihi-nengo",
-             "truenorth": "truenorth"}  # fmt: skip
+             "spinnaker": "spinnaker", "truenorth": "truenorth"}  # fmt: skip
 TICKS = 300
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -135,6 +135,7 @@ COMPARES = {
     "lif": (r"(\$signed\(integrate_s\)) >= ", r"\1 > "),
     "loihi_lava": (r"(assign spike = \$signed\(clip_v\)) > ", r"\1 >= "),
     "loihi_nengo": (r"(assign spike = \$signed\(clip_v\)) > ", r"\1 >= "),
+    "spinnaker": (r"(assign o_v_ge = \$signed\(update_v\)) >= ", r"\1 < "),
     "truenorth": (r"(compare_above <= \$signed\(leak_b\)) >= ", r"\1 > "),
     "lif_core": (r"(\$signed\(integrate_s\)) >= ", r"\1 > "),
     "network_core": (r"(\$signed\(integrate_s\)) >= ", r"\1 > "),
