@@ -305,7 +305,7 @@ class SparseRows(Rows):
         rank = np.arange(group.size) - begins
         counts = np.zeros(network.axons, np.int64)
         np.maximum.at(counts, axon, rank + 1)
-        first = np.concatenate(([0], np.cumsum(counts)[:-1]))
+        first = np.where(counts, np.cumsum(counts) - counts, 0)  # an empty row's would not fit
         entries = np.zeros((int(counts.sum()), lanes), object)
         entries[first[axon] + rank, lane] = packed
         places_ = np.stack((synapses.axon, synapses.target, synapses.delay))
