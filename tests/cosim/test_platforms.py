@@ -107,12 +107,6 @@ def small(folder: Path, platform: str, **changes: Any) -> Experiment:
     return msgspec.structs.replace(experiment, rtl=changed)
 
 
-class LoihiFloors(LoihiDatapath):
-    def truncate(self, m: Module, f: Values) -> dict[str, Value]:
-        floored = {f"{name}_product": f[f"{name}_product"] & ~4095 for name in "uv"}
-        return super().truncate(m, {**f, **floored})
-
-
 class LoihiReachesTheThreshold(LoihiDatapath):
     def fire(self, m: Module, f: Values) -> dict[str, Value]:
         return super().fire(m, {**f, "threshold": f["threshold"] - 1})
@@ -149,7 +143,6 @@ class SpiNNakerHalfExcited(SpiNNakerDatapath):
 
 
 FAULTS: list[tuple[str, type[Any]]] = [
-    ("loihi", LoihiFloors),
     ("loihi", LoihiReachesTheThreshold),
     ("truenorth", TrueNorthStrict),
     ("truenorth", TrueNorthLeaksAlways),
