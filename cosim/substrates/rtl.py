@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The RTL core of any platform, judged bit by bit by the integer model and in law by `law`.
 
 A held drive lies in the neurons' registers or in the input of every step (`quantised`). The core
