@@ -18,6 +18,7 @@ from ..experiment import (
     Experiment,
     LoihiTable,
     RtlTable,
+    RuleTable,
     SpiNNakerTable,
     TrueNorthTable,
 )
@@ -126,8 +127,8 @@ def realise(experiment: Experiment, dt: float, width: int | None = None) -> Core
                 made = _generic(experiment, settings, dt, bits)
                 if settings.widths:
                     setting += f", {bits} bits"
-            case RtlTable():
-                return _stated(experiment, settings, dt, setting)
+            case RtlTable(rule=RuleTable() as rule):
+                return _stated(experiment, settings, rule, dt, setting)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{experiment.path}: [rtl] {error}") from None
     return Core(made, 0, setting)
@@ -151,9 +152,9 @@ def _generic(experiment: Experiment, settings: RtlTable, dt: float, width: int) 
     return replace(made, neuron=replace(made.neuron, seed=settings.seed))
 
 
-def _stated(experiment: Experiment, settings: RtlTable, dt: float, setting: str) -> Core:
-    rule = settings.rule
-    assert rule is not None
+def _stated(
+    experiment: Experiment, settings: RtlTable, rule: RuleTable, dt: float, setting: str
+) -> Core:
     neuron = IntegerLIF(
         settings.width, rule.threshold, rule.v_reset, rule.refractory,
         leak_bits=rule.leak_bits, leak_multiplier=rule.leak_multiplier,

@@ -228,6 +228,11 @@ def _state_range(core: Core) -> dict[str, str]:
     }
 
 
+def _silence(rate: float) -> str:
+    """Of a neuron that should fire, and was predicted not to."""
+    return "-100 %" if rate == 0 else f"fires at {show(rate, 'Hz')}"
+
+
 def _ladder(made: Quantised) -> Ints:
     """Sizes of inhibitory inputs whose responses at rest have the smallest and the largest."""
     sizes = {made.smallest_input, made.largest_input, 1 << (made.input_width - 1)}
@@ -301,6 +306,9 @@ def _constant(
         found = explain(place, core, one, held[at][0], source, (), rate, rates[at])
         findings.explanations.append(found)
         bench.tell(f"{played.name}, {show(float(drives[at]), 'V')}", found)
+    elif drives[at] > rheobase:
+        name = f"rate error, {played.name}, {show(float(drives[at]), 'V')}"
+        bench.summary |= {name: "-100 %", f"{name}, measured": _silence(rates[at])}
     return findings
 
 

@@ -113,23 +113,21 @@ def _outcomes(
 
 def _bounds(neuron: TrueNorth, source: IntegerInput, low: int, high: int) -> tuple[int, int]:
     """Bounds of the states that v_reset leads to; but for resets v' rises with v and i."""
-    away = (
-        abs(neuron.leak) if neuron.leak_after_compare else 0
-    )  # of the state from what is compared
-    first = neuron.v_reset
-    while True:
-        branches = _leaks(neuron, np.clip(np.array([first + source.values[0]]), low, high))
-        lowest = min(int(b[0]) for b, _ in branches)
-        if lowest >= first:
-            break
-        first = lowest
+    away = abs(neuron.leak) if neuron.leak_after_compare else 0  # of v from what is compared
     mask = neuron.registers["mask"]
     last = min(neuron.threshold + mask - 1 + away, high)
-    if first >= neuron.negative_threshold:
-        return first, last
-    if neuron.negative_saturation:
-        return neuron.negative_threshold - away, last
-    return min(max(first, neuron.negative_threshold - mask - away), -neuron.v_reset), last
+    lowest = neuron.negative_threshold - away - (0 if neuron.negative_saturation else mask)
+    first = neuron.v_reset
+    while first > lowest:
+        branches = _leaks(neuron, np.clip(np.array([first + source.values[0]]), low, high))
+        following = min(int(b[0]) for b, _ in branches)
+        if following >= first:
+            break
+        first = following
+    first = max(first, lowest)
+    if first < neuron.negative_threshold and not neuron.negative_saturation:
+        first = min(first, -neuron.v_reset)
+    return first, last
 
 
 def _reach(

@@ -65,7 +65,7 @@ def test_a_whole_experiment(tmp_path: Path) -> None:
         (
             "[rtl]",
             '[rtl]\nplatform = "odin"',
-            "platform = 'odin' must be one of 'generic', 'loihi'",
+            "platform = 'odin' must be one of 'generic'",
         ),
         (
             "width = 12",

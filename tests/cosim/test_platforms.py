@@ -93,7 +93,7 @@ cv = 0.08
 isi = 0.03
 """
 RTL = {
-    "loihi": 'platform = "loihi"\nlsb = "0.1 mV"',  # threshold 193: an LSB is half a percent
+    "loihi": 'platform = "loihi"\nlsb = "50 uV"',  # threshold 385: an LSB is a quarter of a percent
     "truenorth": 'platform = "truenorth"\nlsb = "0.6 mV"\nmask_bits = 2',  # both are random
     "spinnaker": 'platform = "spinnaker"',
 }
@@ -105,6 +105,12 @@ def small(folder: Path, platform: str, **changes: Any) -> Experiment:
     experiment = load(path)
     changed = msgspec.structs.replace(experiment.rtl, **changes)  # type: ignore[type-var]
     return msgspec.structs.replace(experiment, rtl=changed)
+
+
+class LoihiRoundsUp(LoihiDatapath):
+    def truncate(self, m: Module, f: Values) -> dict[str, Value]:
+        raised = {f"{name}_product": f[f"{name}_product"] + 4095 for name in "uv"}
+        return super().truncate(m, {**f, **raised})
 
 
 class LoihiReachesTheThreshold(LoihiDatapath):
@@ -143,6 +149,7 @@ class SpiNNakerHalfExcited(SpiNNakerDatapath):
 
 
 FAULTS: list[tuple[str, type[Any]]] = [
+    ("loihi", LoihiRoundsUp),
     ("loihi", LoihiReachesTheThreshold),
     ("truenorth", TrueNorthStrict),
     ("truenorth", TrueNorthLeaksAlways),

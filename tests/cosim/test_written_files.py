@@ -165,9 +165,8 @@ def test_what_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path = written(tmp_path, SMALL)
     assert "has no [spice], so there is no netlist" in refused(capsys, "spice", path, *out)
     path = written(tmp_path, SPICE)
-    assert "has no [rtl] of the generic platform, so there is no core" in refused(
-        capsys, "verilog", path, *out
-    )
+    error = refused(capsys, "verilog", path, *out)
+    assert "has no [rtl] of the generic platform, so there is no core" in error
     error = refused(capsys, "spice", path, *out, "--stimulus", "noise")
     assert "stimulus 'noise' must be one of ['drives']" in error
     assert "speed_up" in refused(capsys, "spice", path, *out, "--speed-up", "-1")
