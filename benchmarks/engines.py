@@ -7,13 +7,16 @@ turns, so that a busy machine slows all of them alike.
 
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
 
 from rheobase.cosim.engines import icarus
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
-from rheobase.hdl import verilog
+from rheobase.hdl import emit
+from rheobase.hdl.neuron_core import NeuronCore
+from rheobase.hdl.verilog import TOP
 from rheobase.models.integer.lif import IntegerLIF
 
 N = 1024
@@ -28,7 +31,7 @@ currents = np.random.default_rng(1).integers(-2000, 32767, (STEPS, N)).astype(np
 model = neuron.run(currents)
 
 with tempfile.TemporaryDirectory() as folder:
-    path = verilog.write(folder, neuron, N)[0]
+    path = emit.convert(NeuronCore(neuron, N, neuron.seed), TOP).write(Path(folder))
     engines: dict[str, Callable[[], object]] = {
         "integer model (numba)": lambda: neuron.run(currents)
     }

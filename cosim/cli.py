@@ -27,12 +27,12 @@ def _experiment(name: str) -> "Experiment":
 
 def _verify(args: argparse.Namespace) -> int:
     from .doctor import require
-    from .experiment import BUILT_IN
+    from .experiment import FIRST
     from .preflight import needs
     from .report import print_table, require_writable, to_json, write
     from .verify import show_progress, verify
 
-    experiments = [_experiment(name) for name in args.experiment or BUILT_IN]
+    experiments = [_experiment(name) for name in args.experiment or FIRST]
     if args.verilog is not None and not args.verilog.is_file():
         raise ValueError(f"--verilog {args.verilog}: no such file")
     for tool in needs(experiments, args.verilog):
@@ -52,14 +52,32 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _verilog(args: argparse.Namespace) -> int:
     from ..hdl import verilog
+    from ..hdl.neuron_core import NeuronCore
+    from ..hdl.neurons import datapath
+    from ..hdl.neurons.kinds import KINDS
+    from ..hdl.pipeline import Pipeline
+    from .experiment import RtlTable
     from .substrates.core import realise
 
+    if args.datapath is not None:
+        if args.dt is not None:
+            raise ValueError("--dt belongs to an experiment: a datapath has no time step")
+        if args.datapath not in KINDS:
+            raise ValueError(f"--datapath must be one of {', '.join(KINDS)}, not {args.datapath!r}")
+        neurons = KINDS[args.datapath]
+        name = args.datapath.replace("-", "_")
+        files = verilog.write(args.output, Pipeline(datapath(neurons[0])), name, neurons)
+        return _written(args, [str(file) for file in files])
     experiment = _experiment(args.experiment)
-    if experiment.rtl is None:
-        raise ValueError(f"{experiment.path}: has no [rtl], so there is no core to write")
+    if not isinstance(experiment.rtl, RtlTable):
+        raise ValueError(
+            f"{experiment.path}: has no [rtl] of the generic platform, so there is no core to write"
+        )
     dt = parse(args.dt, "s") if args.dt else experiment.rtl.dt[0]
-    core = realise(experiment, dt)
-    files = verilog.write(args.output, core.neuron, experiment.rtl.neurons, core.lsb, dt)
+    realised = realise(experiment, dt)
+    neuron = realised.neuron
+    core = NeuronCore(neuron, experiment.rtl.neurons, neuron.seed)
+    files = verilog.write(args.output, core, verilog.TOP, lsb=realised.lsb, dt=dt)
     return _written(args, [str(file) for file in files])
 
 
@@ -73,20 +91,41 @@ def _spice(args: argparse.Namespace) -> int:
     return _written(args, [str(file) for file in files])
 
 
+def _fpga(args: argparse.Namespace) -> int:
+    from .fpga import run
+
+    return run(args)
+
+
 def _vectors(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from .doctor import require
     from .vectors.check import check
+    from .vectors.delivered import with_modes
     from .vectors.file import read
 
+    if args.verilog is not None and args.on != "rtl":
+        raise ValueError("--verilog needs --on rtl")
     cases = read(args.file)
+    not_run: list[str] = []
     if args.on == "rtl":
         require("g++", "rheobase vectors check --on rtl")
-    found = check(cases, args.on)
+    if args.verilog is not None:
+        cases, others = with_modes(cases, args.verilog)
+        not_run = [case.name for case in others]
+    found = check(cases, args.on, args.verilog)
     if args.json:
-        print(json.dumps({"vectors": len(cases), "mismatches": [asdict(each) for each in found]}))
+        answer: dict[str, object] = {
+            "vectors": len(cases),
+            "mismatches": [asdict(each) for each in found],
+        }
+        if args.verilog is not None:
+            answer["not_run"] = not_run
+        print(json.dumps(answer))
         return 1 if found else 0
+    if not_run:
+        print(f"not run, of other modes: {', '.join(not_run)}")
     for each in found[:MOST_SHOWN]:
         print(
             f"{each.vector}: step {each.step}, {each.field}:"
@@ -126,10 +165,13 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", help="print JSON")
         return command
 
-    built_in = "a TOML file, or fi-curve, noise-driven, published-trace"
+    built_in = (
+        "a TOML file, or fi-curve, noise-driven, published-trace, precision, loihi, truenorth,"
+        " spinnaker"
+    )
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(
-        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: these three)"
+        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: the first three)"
     )
     verify.add_argument(
         "--verilog", type=Path, metavar="FILE", help="judge this Verilog in place of the core"
@@ -140,10 +182,15 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     verify.add_argument("--quiet", action="store_true", help="show no progress")
 
-    verilog = add("verilog", _verilog, "write the core of an experiment as Verilog")
+    verilog = add("verilog", _verilog, "write the core of an experiment, or a datapath, as Verilog")
     spice = add("spice", _spice, "write the transistor neuron and a testbench for ngspice -b")
+    what = verilog.add_mutually_exclusive_group(required=True)
+    what.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=built_in)
+    what.add_argument(
+        "--datapath", metavar="KIND", help="such as loihi-lava; another word lists all"
+    )
+    spice.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
     for command in (verilog, spice):
-        command.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
         command.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     verilog.add_argument("--dt", metavar="TIME", help='such as "0.1 ms" (default: the first)')
     spice.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
@@ -159,7 +206,16 @@ def _parser() -> argparse.ArgumentParser:
         "--on", choices=("reference", "rtl"), default="reference",
         help="the integer model, or the datapath in CXXRTL (default: %(default)s)",
     )  # fmt: skip
+    check.add_argument(
+        "--verilog", type=Path, metavar="FILE",
+        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote",
+    )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
+
+    fpga = add(
+        "fpga", _fpga, "synthesise, place and route a core: resources, fmax, rates; bitstreams"
+    )
+    _add_fpga_options(fpga)
 
     theory = commands.add_parser(
         "theory", help="predict rates, distributions, responses and network states",
@@ -170,6 +226,46 @@ def _parser() -> argparse.ArgumentParser:
 
     add("doctor", _doctor, "say which tools are there and what each is needed for")
     return parser
+
+
+def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
+    what = fpga.add_mutually_exclusive_group()
+    kinds = "lif, loihi-lava, loihi-nengo or truenorth"
+    what.add_argument("--kind", default="lif", help=f"of neurons: {kinds} (default: %(default)s)")
+    what.add_argument("--datapath", metavar="KIND", help="the datapath alone, in place of a core")
+    for name, default in (("neurons", 256), ("axons", 256), ("weight-width", 4), ("lanes", 1)):
+        fpga.add_argument(
+            f"--{name}", type=int, default=default, metavar="N", help="(default: %(default)s)"
+        )
+    fpga.add_argument(
+        "--layout", choices=("dense", "sparse"), default="dense",
+        help="of the synapse memory (default: %(default)s)",
+    )  # fmt: skip
+    fpga.add_argument(
+        "--fan-out", type=int, metavar="N",
+        help="synapses of an axon in sparse rows (default: one for every neuron)",
+    )  # fmt: skip
+    where = fpga.add_mutually_exclusive_group()
+    where.add_argument(
+        "--target", default="ecp5-85",
+        help="ecp5-25, ecp5-45, ecp5-85, ice40-hx8k or ice40-up5k, whose SPRAM holds the synapses"
+        " (default: %(default)s)",
+    )  # fmt: skip
+    where.add_argument(
+        "--board", metavar="NAME",
+        help="build a bitstream, with a serial link: icebreaker, ulx3s-12f, -25f, -45f or -85f",
+    )  # fmt: skip
+    fpga.add_argument("--seed", type=int, default=1, help="of the placement (default: %(default)s)")
+    fpga.add_argument(
+        "--goal", type=float, metavar="MHZ",
+        help="exit with 1 if it is missed (default: ecp5 100, ice40-hx8k 50, ice40-up5k 24, or the"
+        " board's clock)",
+    )  # fmt: skip
+    fpga.add_argument("--allow-slow", action="store_true", help="exit with 0 all the same")
+    fpga.add_argument(
+        "--output", type=Path, default=Path("rheobase-fpga"), metavar="FOLDER",
+        help="for netlist, reports and logs (default: %(default)s)",
+    )  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

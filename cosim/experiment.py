@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from ..models import stimulus as st
+from ..models.integer.laws import Rounding
 from ..models.neuron import LIF
 from .neuron_table import (
     Ampere,
@@ -118,21 +119,53 @@ class RuleTable(Table, frozen=True):
     delay: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class RtlTable(Table, frozen=True):
-    """``[rtl]``: the integer core."""
+class PlatformTable(Table, kw_only=True, tag_field="platform", frozen=True):
+    """``[rtl]``: the integer core, of the neurons of a platform; options of all platforms."""
 
     dt: Annotated[tuple[Second, ...], msgspec.Meta(min_length=1)]
-    lsb: Volt
-    width: int
     neurons: Positive = 256
     spikes: Positive = 20_000
+    seed: Annotated[int, msgspec.Meta(ge=1, lt=1 << 32)] = 1
+
+
+class RtlTable(PlatformTable, tag="generic", kw_only=True, frozen=True):
+    """The generic integer LIF.
+
+    `widths` are played besides `width`, each with the range of voltages of `width`.
+    """
+
+    lsb: Volt
+    width: int
+    widths: tuple[int, ...] = ()
     leak: Literal["multiply", "shift"] = "multiply"
     leak_bits: int = 16
-    rounding: Literal["floor", "nearest", "stochastic"] = "nearest"
+    rounding: Rounding = "nearest"
     input_width: int = 16
-    seed: int = 1
     icarus_steps: Annotated[int, msgspec.Meta(ge=0)] = 0
     rule: RuleTable | None = None
+
+
+class LoihiTable(PlatformTable, tag="loihi", kw_only=True, frozen=True):
+    """Loihi 1, with instantaneous synapses; its flavour follows from t_ref."""
+
+    lsb: Volt
+
+
+class TrueNorthTable(PlatformTable, tag="truenorth", kw_only=True, frozen=True):
+    """TrueNorth; `mask_bits` random bits raise the threshold."""
+
+    lsb: Volt
+    width: int = 20
+    mask_bits: int = 0
+
+
+class SpiNNakerTable(PlatformTable, tag="spinnaker", kw_only=True, frozen=True):
+    """SpiNNaker, with pulses of current; its LSB is 2**-15 mV."""
+
+    rounding: Literal["floor", "nearest"] = "floor"
+
+
+AnyRtlTable = RtlTable | LoihiTable | TrueNorthTable | SpiNNakerTable
 
 
 class SpiceTable(Table, frozen=True):
@@ -166,7 +199,7 @@ class ExperimentTable(Table, frozen=True):
     check: CheckTable = CheckTable()
     source: str = ""
     reference: ReferenceTable | None = None
-    rtl: RtlTable | None = None
+    rtl: AnyRtlTable | None = None
     spice: SpiceTable | None = None
 
 
@@ -191,7 +224,7 @@ class Experiment(msgspec.Struct, frozen=True):
     stimuli: tuple[NamedStimulus, ...]
     check: CheckTable
     reference: ReferenceTable | None
-    rtl: RtlTable | None
+    rtl: AnyRtlTable | None
     spice: SpiceTable | None
 
     @property
@@ -215,12 +248,12 @@ class Experiment(msgspec.Struct, frozen=True):
 _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "$.neuron": NeuronTable,
     "$.reference": ReferenceTable,
-    "$.rtl": RtlTable,
     "$.rtl.rule": RuleTable,
     "$.spice": SpiceTable,
     "$.check": CheckTable,
     "$": ExperimentTable,
 }
+_PLATFORMS = {str(table.__struct_config__.tag): table for table in get_args(AnyRtlTable)}
 _KINDS = {str(table.__struct_config__.tag): table for table in get_args(StimulusTable)}
 
 
@@ -233,6 +266,12 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
             raise ValueError(
                 f"kind = {item.get('kind')!r} must be one of {kinds} - at `$.stimulus[{index}]`"
             )
+    rtl = data.get("rtl")
+    if isinstance(rtl, dict):
+        data = {**data, "rtl": {"platform": "generic", **rtl}}
+        if (platform := data["rtl"]["platform"]) not in _PLATFORMS:
+            names = ", ".join(map(repr, _PLATFORMS))
+            raise ValueError(f"platform = {platform!r} must be one of {names} - at `$.rtl`")
     neuron = data.get("neuron")
     if isinstance(neuron, dict) and neuron.get("kind", "LIF") != "LIF":
         raise ValueError(
@@ -247,8 +286,14 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
             raise
         where = unknown[1] or "$"
         at = re.fullmatch(r"\$\.stimulus\[(\d+)\]", where)
-        table = _KINDS[data["stimulus"][int(at[1])]["kind"]] if at else _SECTIONS[where]
-        fields = ", ".join(("kind", *table.__struct_fields__) if at else table.__struct_fields__)
+        tag: tuple[str, ...] = ()
+        if at:
+            table, tag = _KINDS[data["stimulus"][int(at[1])]["kind"]], ("kind",)
+        elif where == "$.rtl":
+            table, tag = _PLATFORMS[data["rtl"]["platform"]], ("platform",)
+        else:
+            table = _SECTIONS[where]
+        fields = ", ".join((*tag, *table.__struct_fields__))
         raise ValueError(f"{error}; allowed: {fields}") from None
 
 
@@ -314,8 +359,9 @@ def _check_settings(table: ExperimentTable) -> None:
                     f"[{section}] dt must be > 0 s and < tau_m = {table.neuron.tau_m!r} s,"
                     f" not {float(dt)!r}"
                 )
-    if table.rtl is not None and table.rtl.lsb <= 0:
-        raise ValueError(f"[rtl] lsb must be > 0 V, not {float(table.rtl.lsb)!r}")
+    lsb = getattr(table.rtl, "lsb", None)
+    if lsb is not None and lsb <= 0:
+        raise ValueError(f"[rtl] lsb must be > 0 V, not {float(lsb)!r}")
 
 
 def _located(where: str, build: Callable[[], Any]) -> Any:
@@ -354,7 +400,9 @@ def load(path: str | Path) -> Experiment:
     )  # fmt: skip
 
 
-BUILT_IN = ("fi-curve", "noise-driven", "published-trace")
+FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
+PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
+BUILT_IN = FIRST + PLATFORMS
 
 
 def built_in(name: str) -> Experiment:

@@ -96,6 +96,7 @@ class Findings:
     ranges: list[Row] = field(default_factory=list)
     scaling: list[Row] = field(default_factory=list)
     losses: list[Row] = field(default_factory=list)
+    platforms: list[Row] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
 
     def add(self, other: "Findings") -> None:

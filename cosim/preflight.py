@@ -8,8 +8,8 @@ from pathlib import Path
 from ..models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
 from ..models.theory import siegert
 from ..models.units import show
-from .experiment import Experiment, NamedStimulus, RtlTable
-from .substrates.core import realise
+from .experiment import AnyRtlTable, Experiment, NamedStimulus, RtlTable
+from .substrates.core import every
 
 LARGEST = 1e9  # updates of one run under noise: a few minutes, and 4 GB of input to the core
 
@@ -18,7 +18,7 @@ def needs(experiments: list[Experiment], verilog: Path | None = None) -> list[st
     """The tools, as `doctor` names them, without which `verify` cannot run these experiments."""
     cores = [e.rtl for e in experiments if e.rtl is not None]
     tools = ["g++"] if cores else []
-    if any(settings.icarus_steps > 0 for settings in cores):
+    if any(isinstance(rtl, RtlTable) and rtl.icarus_steps > 0 for rtl in cores):
         tools += ["iverilog", "libpython"]
     if any(e.spice is not None for e in experiments):
         tools.append("libngspice")
@@ -71,8 +71,8 @@ def _check(experiment: Experiment) -> None:
         if (problem := _unplayable(experiment, item)) is not None:
             raise ValueError(f"{where} {problem}")
     if experiment.rtl is not None:
-        for dt in experiment.rtl.dt:
-            realise(experiment, float(dt))
+        for _ in every(experiment, experiment.rtl):
+            pass  # a core that cannot be built is refused
 
 
 def require_playable(experiments: list[Experiment], verilog: Path | None = None) -> None:
@@ -93,9 +93,13 @@ def require_playable(experiments: list[Experiment], verilog: Path | None = None)
         raise ValueError(f"{verilog}: none of the experiments has an [rtl] to judge it by")
 
 
-def _one_core(experiment: Experiment, settings: RtlTable) -> None:
-    """A Verilog file realises one time step and one number of neurons."""
+def _one_core(experiment: Experiment, settings: AnyRtlTable) -> None:
+    """A Verilog file realises one time step, one width and one number of neurons."""
     where = f"{experiment.path}: [rtl]"
+    if not isinstance(settings, RtlTable) or settings.widths:
+        raise ValueError(
+            f"{where} must be of the generic platform and of one width to judge a Verilog file"
+        )
     if len(settings.dt) > 1:
         steps = ", ".join(show(float(dt), "s") for dt in settings.dt)
         raise ValueError(f"{where} dt must name one time step to judge a Verilog file, not {steps}")

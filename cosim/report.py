@@ -21,6 +21,7 @@ from rich.table import Table
 from ..models.units import show
 from . import figures
 from .budget import Check, Point
+from .findings import Row
 from .verify import Run
 
 PACKAGES = ("rheobase", "amaranth", "cocotb", "numba", "numpy", "PySpice", "scipy")
@@ -154,6 +155,12 @@ def _html(run: Run, command: str) -> str:
             " explained causes.",
             found.scaling,
         ),
+        (
+            "Platforms",
+            "The same neuron in the integers of each: what the input of a step and a held drive"
+            " can span, how far the rate is from the ideal neuron's, and what an update costs.",
+            found.platforms,
+        ),
         ("What quantisation lost", "Wanted and realised parameters.", found.losses),
     )
     return template.render(
@@ -199,7 +206,20 @@ def markdown(run: Run) -> str:
         row = verdict_row(check, run.error_rate)
         cells = (row[n].replace("|", "\\|").replace("\n", " ") for n in names)
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_platforms(run.findings.platforms)]) + "\n"
+
+
+def _platforms(rows: list[Row]) -> list[str]:
+    """The table of platforms in Markdown, if there is one."""
+    if not rows:
+        return []
+    names = list(dict.fromkeys(name for row in rows for name in row.values))
+    lines = ["", "### Platforms", "", "| experiment | setting | " + " | ".join(names) + " |"]
+    lines.append("|" + "---|" * (len(names) + 2))
+    for row in rows:
+        cells = [row.experiment, row.setting, *(str(row.values.get(n, "")) for n in names)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
 
 
 def results(run: Run) -> dict[str, Any]:
@@ -232,6 +252,7 @@ def results(run: Run) -> dict[str, Any]:
         ],
         "dynamic_range": [asdict(r) for r in run.findings.ranges],
         "scaling": [asdict(r) for r in run.findings.scaling],
+        "platforms": [asdict(r) for r in run.findings.platforms],
         "losses": [asdict(r) for r in run.findings.losses],
     }
 

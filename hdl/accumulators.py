@@ -93,7 +93,8 @@ class Accumulators(wiring.Component):
 
         # The sweep: what was read in this clock is cleared in the next.
         cleared = Signal()
-        place, lane = Signal.like(self.place), Signal.like(self.lane)
+        place = Signal.like(self.place)
+        lane = Signal.like(self.lane)
         m.d.sync += cleared.eq(self.read & self.step)
         with m.If(self.step):
             m.d.sync += [place.eq(self.place), lane.eq(self.lane)]

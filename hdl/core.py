@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The network core: integer neurons, event-driven synapses and address events (AER).
 
 It computes what ``rheobase.models.integer.network`` states. A stream of axons and of ends of ticks
@@ -22,7 +23,9 @@ from amaranth.utils import ceil_log2
 from ..models.integer.network import Network
 from .accumulators import Accumulators
 from .neuron_core import Event, NeuronCore
-from .synapses import DenseRows, SparseRows
+from .noise import NoiseSource
+from .stochastic import StochasticSynapses
+from .synapses import DenseRows, Rows, SparseRows
 
 QUEUE = 16  # events that wait, from outside and from the loop each
 COUNTER = 32  # bits of the counters, which stop at their largest value
@@ -53,8 +56,13 @@ class Core(wiring.Component):
     events : int, optional
         Events of a tick, those of the loop included, for which the sums are wide enough; twice the
         axons by default. What comes beyond is left out.
+    joint : int, optional
+        Operations of one event that may meet in one sum: synapses that share axon, target and
+        delay. As many as in the network, by default: give it for networks that are loaded later.
     words : int, optional
         Words of a sparse synapse memory; as many as the network needs, by default.
+    single_port : bool
+        The synapse memory is read and written through one port, as iCE40's SPRAM is.
 
     Attributes
     ----------
@@ -83,22 +91,27 @@ class Core(wiring.Component):
         weight_width: int = 8,
         lanes: int = 1,
         events: int | None = None,
+        joint: int | None = None,
         words: int | None = None,
+        single_port: bool = False,
     ) -> None:
         self.network = network
         if layout not in ("sparse", "dense"):
             raise ValueError(f"layout must be 'sparse' or 'dense', not {layout!r}")
         if layout == "dense" and words is not None:
             raise ValueError("words must be left out for dense rows")
-        self.rows = (
-            DenseRows(network, weight_width, lanes)
+        self.rows: Rows = (
+            DenseRows(network, weight_width, lanes, single_port)
             if layout == "dense"
-            else SparseRows(network, weight_width, lanes, words)
+            else SparseRows(network, weight_width, lanes, single_port, words)
         )
         self.events = 2 * network.axons if events is None else events
         if self.events < 1:
             raise ValueError(f"events must be >= 1, not {events!r}")
-        met = self.events * self.rows.joint * (network.slots - 1)  # operations in one sum
+        self.joint = self.rows.joint if joint is None else joint
+        if self.joint < self.rows.joint:
+            raise ValueError(f"joint must be >= {self.rows.joint} for these synapses, not {joint}")
+        met = self.events * self.joint * (network.slots - 1)  # operations in one sum
         largest = max(-self.rows.weight.low, self.rows.weight.high)
         self.accumulators = Accumulators(self.rows, 1 + (met * largest).bit_length())
         self.neurons = NeuronCore(network.neurons, network.n, network.seed)
@@ -124,7 +137,7 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         network = self.network
-        m.submodules.rows = rows = self.rows
+        m.submodules.synapses = rows = self.rows
         m.submodules.accumulators = accumulators = self.accumulators
         m.submodules.neurons = neurons = self.neurons
         for component in (rows, neurons):
@@ -144,6 +157,20 @@ class Core(wiring.Component):
             with m.If(cleared == accumulators.places - 1):
                 m.d.sync += clearing.eq(0)
 
+        # Stochastic synapses get their random numbers on the way to the sums.
+        end = Signal()
+        operations: Rows | StochasticSynapses = rows
+        busy = rows.busy
+        if network.stochastic:
+            m.submodules.stochastic = stochastic = StochasticSynapses(rows)
+            m.d.comb += [
+                stochastic.i_valid.eq(rows.valid),
+                stochastic.i_axon.eq(rows.axon),
+                stochastic.i.eq(rows.o),
+                stochastic.end.eq(end),
+            ]
+            operations, busy = stochastic, rows.busy | stochastic.busy
+
         # Arrivals wait in one queue, spikes that loop back in another, which goes first.
         head = Signal(Arrival(network.axons))
         m.d.comb += [
@@ -154,7 +181,10 @@ class Core(wiring.Component):
             self.pending.eq(queue.level + loop.level),
         ]
         taken = Signal(range(self.events + 1))
-        room, exists, drop, end, sweep = Signal(), Signal(), Signal(), Signal(), Signal()
+        room = Signal()
+        exists = Signal()
+        drop = Signal()
+        sweep = Signal()
         axon = Mux(loop.r_rdy, loop.r_data + (network.loop or 0), head.axon)
         m.d.comb += [
             room.eq(taken != self.events),
@@ -162,7 +192,7 @@ class Core(wiring.Component):
             rows.i.payload.eq(axon),
             end.eq(
                 queue.r_rdy & head.end & ~sweep & ~clearing & (loop.level == 0)
-                & ~rows.busy & ~accumulators.busy
+                & ~busy & ~accumulators.busy
             ),
         ]  # fmt: skip
         with m.If(loop.r_rdy | (queue.r_rdy & ~head.end)):
@@ -183,11 +213,13 @@ class Core(wiring.Component):
         # Operations, and the sweep: two clocks from a read to the input of the neurons.
         slot = Signal(range(network.slots))
         neuron = Signal(range(network.n))
-        reading, read, summed = Signal(), Signal(), Signal()
+        reading = Signal()
+        read = Signal()
+        summed = Signal()
         lane_bits = ceil_log2(rows.lanes)
         m.d.comb += [
-            accumulators.valid.eq(rows.valid),
-            accumulators.o.eq(rows.o),
+            accumulators.valid.eq(operations.valid),
+            accumulators.o.eq(operations.o),
             accumulators.open.eq(slot),
             accumulators.clear.eq(clearing),
             accumulators.sweep.eq(sweep),
@@ -209,7 +241,8 @@ class Core(wiring.Component):
         cuts = Mux(neurons.i.valid & neurons.i.ready, sum(cut, start=Const(0)), 0)
 
         # Spikes go out and loop back; the last event of a sweep ends it.
-        spike, room_to_loop = Signal(), Signal()
+        spike = Signal()
+        room_to_loop = Signal()
         m.d.comb += [
             spike.eq(neurons.o.payload.spike if network.loop is not None else 0),
             room_to_loop.eq(~spike | loop.w_rdy),
@@ -222,9 +255,12 @@ class Core(wiring.Component):
         with m.If(self.o.valid & self.o.ready & self.o.payload.last):
             m.d.sync += sweep.eq(0)
 
-        for counter, more in ((self.dropped, drop + accumulators.late), (self.saturated, cuts)):
-            total = Signal(COUNTER + 1, name="total")
-            m.d.comb += total.eq(counter + more)
+        for name, more in (("dropped", drop + accumulators.late), ("saturated", cuts)):
+            counter = getattr(self, name)
+            counted = Signal(Value.cast(more).shape(), name=f"{name}_now")
+            total = Signal(COUNTER + 1, name=f"{name}_total")
+            m.d.comb += total.eq(counter + counted)
+            m.d.sync += counted.eq(more)  # a clock later, for the sake of the sweep's path
             m.d.sync += counter.eq(Mux(total[-1], (1 << COUNTER) - 1, total))
         return m
 
@@ -234,7 +270,11 @@ class Core(wiring.Component):
         channels = zip(self.network.cuts.items(), self.network.shift, strict=True)
         for number, ((name, (low, high)), shift) in enumerate(channels):
             total = self.accumulators.sums[number]
-            fit = Signal.like(total, name=f"{name}_fit")
+            if number == 0 and self.network.noise is not None:
+                m.submodules.noise = noise = NoiseSource(self.network.noise, self.network.seeds[2])
+                m.d.comb += noise.o.ready.eq(self.neurons.i.valid & self.neurons.i.ready)
+                total = total + noise.o.payload
+            fit = Signal(total.shape(), name=f"{name}_fit")
             below, above = total < low, total > high
             m.d.comb += [
                 fit.eq(Mux(below, low, Mux(above, high, total))),

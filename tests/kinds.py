@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rheobase.models.integer.kind import Field, IntegerNeuron
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.loihi import Loihi
+from rheobase.models.integer.spinnaker import SpiNNaker
 from rheobase.models.integer.truenorth import TrueNorth
 
 Columns = dict[str, NDArray[np.int64]]
@@ -38,34 +39,46 @@ NENGO = {
 }
 LIF = {"leak_multiplier": (0, 2**12), "threshold": (1, 2**15 - 1), "refractory": (0, 1000)}
 TRUENORTH = {"reset": (0, 2)}
-SORTS = {
-    "lif multiply": Sort(
-        IntegerLIF(16, 1, leak_bits=12, refractory=1000, rounding="stochastic"), LIF
-    ),
-    "lif shift": Sort(
-        IntegerLIF(24, 1, leak="shift", leak_bits=5, refractory=1, reset="subtract"),
-        {"threshold": (1, 2**23 - 1), "leak_multiplier": (0, 0), "v_reset": (0, 0)},
-    ),
-    "loihi lava": Sort(Loihi("lava", 0, 0, 1), LAVA | {"threshold": (0, 2**23 - 64)}),
-    "loihi lava ternary": Sort(Loihi("lava", 0, 0, 1, -1), LAVA),
-    "loihi nengo": Sort(Loihi("nengo", 0, 0, 1), NENGO),
-} | {
-    f"truenorth {width} {overflow}{' late leak' * late}{' symmetric' * symmetric}": Sort(
-        TrueNorth(width, overflow, 1, -1, leak_after_compare=late, symmetric=symmetric), TRUENORTH
-    )
-    for width, overflow, late, symmetric in (
-        (4, "saturate", False, True),
-        (9, "wrap", False, False),
-        (9, "wrap", True, True),
-        (20, "saturate", False, False),
-        (20, "saturate", True, False),
-        (32, "wrap", False, False),
-        (32, "wrap", False, True),
-        (32, "saturate", True, True),
-        (32, "paicore", False, False),
-        (32, "paicore", True, False),
-    )
-}
+SORTS: dict[str, Sort] = (
+    {
+        "lif multiply": Sort(
+            IntegerLIF(16, 1, leak_bits=12, refractory=1000, rounding="stochastic"), LIF
+        ),
+        "lif shift": Sort(
+            IntegerLIF(24, 1, leak="shift", leak_bits=5, refractory=1, reset="subtract"),
+            {"threshold": (1, 2**23 - 1), "leak_multiplier": (0, 0), "v_reset": (0, 0)},
+        ),
+        "loihi lava": Sort(Loihi("lava", 0, 0, 1), LAVA | {"threshold": (0, 2**23 - 64)}),
+        "loihi lava ternary": Sort(Loihi("lava", 0, 0, 1, -1), LAVA),
+        "loihi nengo": Sort(Loihi("nengo", 0, 0, 1), NENGO),
+    }
+    | {
+        f"truenorth {width} {overflow}{' late leak' * late}{' symmetric' * symmetric}": Sort(
+            TrueNorth(width, overflow, 1, -1, leak_after_compare=late, symmetric=symmetric),
+            TRUENORTH,
+        )
+        for width, overflow, late, symmetric in (
+            (4, "saturate", False, True),
+            (9, "wrap", False, False),
+            (9, "wrap", True, True),
+            (20, "saturate", False, False),
+            (20, "saturate", True, False),
+            (32, "wrap", False, False),
+            (32, "wrap", False, True),
+            (32, "saturate", True, True),
+            (32, "paicore", False, False),
+            (32, "paicore", True, False),
+        )
+    }
+    | {
+        f"spinnaker {synapses} {rounding}": Sort(
+            SpiNNaker(*[0] * 11, e_rev_e=reversal, e_rev_i=reversal, rounding=rounding),
+            {"refractory": (0, 1 << 16)},
+        )
+        for synapses, reversal in (("current", None), ("conductance", 0))
+        for rounding in ("floor", "nearest")
+    }
+)
 
 
 def fields(neuron: IntegerNeuron) -> dict[str, Field]:

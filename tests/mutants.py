@@ -13,10 +13,11 @@ from pathlib import Path
 
 from amaranth.hdl import Const, Module, Signal, Value, signed
 
-from rheobase.hdl import verilog
+from rheobase.hdl import emit
 from rheobase.hdl.neuron_core import NeuronCore
 from rheobase.hdl.neurons.lif import LIFDatapath
 from rheobase.hdl.pipeline import Values
+from rheobase.hdl.verilog import TOP
 from rheobase.models.integer.lif import IntegerLIF
 
 
@@ -98,7 +99,4 @@ MUTANTS: dict[str, Callable[[IntegerLIF, int], NeuronCore]] = {
 
 def write_verilog(core: NeuronCore, folder: Path) -> Path:
     """The mutant as a Verilog file, with the memory file that it reads."""
-    (folder / verilog.MEMORY_FILE).write_text("0\n" * core.n)
-    path = folder / f"{verilog.TOP}.v"
-    path.write_text(verilog.convert(core))
-    return path
+    return emit.convert(core, TOP).write(folder)

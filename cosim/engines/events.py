@@ -13,6 +13,10 @@ from ...models.integer.lif import IntegerLIF
 
 Spikes = tuple[NDArray[np.int64], NDArray[np.int64]]
 
+SETTLE = 64  # clocks after the last marker: the write-back, and whatever a faulty core still emits
+PATIENCE = 1000  # clocks per neuron without a transfer, after which a core counts as hung
+PERIODS = 10  # of the patterns, which are waited for besides
+
 
 @dataclass(frozen=True)
 class CoreRun:
@@ -22,10 +26,10 @@ class CoreRun:
     ----------
     spikes : tuple of int64 arrays, each of shape (spikes,)
         Time steps and neurons, in the order in which the events came.
-    v, r : int64 arrays of shape (n,), or None
-        States and refractory counters after the last step; None where they cannot be read.
+    state : dict of int64 arrays of shape (n,), or None
+        Each state after the last step; None where they cannot be read.
     updates : int
-        Currents that the core took.
+        Inputs that the core took.
     cycles : int
         Clocks since the end of reset, with the clearing sweep.
     stalls, gaps : int
@@ -35,8 +39,7 @@ class CoreRun:
     """
 
     spikes: Spikes
-    v: NDArray[np.int64] | None
-    r: NDArray[np.int64] | None
+    state: dict[str, NDArray[np.int64]] | None
     updates: int
     cycles: int
     stalls: int
@@ -94,3 +97,17 @@ def checked_currents(neuron: IntegerLIF, n: int, currents: ArrayLike) -> NDArray
             f" not {array[step, address]} (step {step}, neuron {address})"
         )
     return np.ascontiguousarray(array, np.int32)
+
+
+def checked_pattern(name: str, pattern: ArrayLike | None) -> NDArray[np.uint8]:
+    """What happens clock by clock, repeated; always, if `pattern` is None.
+
+    Raises
+    ------
+    ValueError
+        It is not one-dimensional, or never true.
+    """
+    array = np.atleast_1d(np.asarray(True if pattern is None else pattern, bool)).astype(np.uint8)
+    if array.ndim != 1 or not array.any():
+        raise ValueError(f"{name} must be one-dimensional with at least one true, not {pattern!r}")
+    return array

@@ -1,6 +1,8 @@
 // Drives a CXXRTL model of a core with the ports of rheobase's NeuronCore, behind a C interface.
 //
-// Compile with -DMODEL="file.cc" -DSINGLE_EVAL=0|1 and, where the states can be read, -DSTATE=member.
+// Compile with -DMODEL="file.cc" -DSINGLE_EVAL=0|1, -DPAYLOAD=int32_t|uint64_t, the type that holds an
+// input, -DTABLES="X(registers, 0) ...", the memories that are written before a run and their
+// numbers, and, where the states can be read, -DSTATE=member.
 #include "single_eval.h"
 
 #include MODEL
@@ -9,11 +11,13 @@
 using Core = cxxrtl_design::p_lif__core;
 
 struct Job {
-    const int32_t *currents;
-    int64_t n;                  // currents
+    const uint32_t *const *tables; // words of the memories to write, in chunks of 32 bits
+    const int64_t *lengths;     // and how many words
+    const PAYLOAD *inputs;
+    int64_t n;                  // inputs
     uint32_t *events;           // taken events; those beyond `capacity` are counted, not stored
     int64_t capacity;
-    const uint8_t *valid;       // clock by clock, repeated: a current is offered
+    const uint8_t *valid;       // clock by clock, repeated: an input is offered
     int64_t valid_length;
     const uint8_t *ready;       // clock by clock, repeated: an event is taken
     int64_t ready_length;
@@ -21,20 +25,22 @@ struct Job {
     int64_t markers;            // run until so many events with `last` ...
     int64_t settle;             // ... and so many clocks more,
     int64_t patience;           // or until so many clocks without a transfer
-    uint64_t *state;            // memory words after the run
+    uint32_t *state;            // memory words after the run, `chunks` of 32 bits each
     int64_t words;
+    int64_t chunks;
     // Results.
     int64_t cycles;             // clocks since the end of reset
-    int64_t updates;            // currents that the core took
+    int64_t updates;            // inputs that the core took
     int64_t given;              // events that it gave
     int64_t stalls;             // clocks in which an event waited
-    int64_t gaps;               // clocks in which the core waited for a current
+    int64_t gaps;               // clocks in which the core waited for an input
     int64_t unstable;           // events withdrawn or changed while they waited
 };
 
 template <size_t Bits>
-static void put(cxxrtl::value<Bits> &port, uint32_t number) {
-    port.data[0] = Bits < 32 ? number & ((uint32_t(1) << (Bits % 32)) - 1) : number;
+static void put(cxxrtl::value<Bits> &port, uint64_t number) {
+    if (Bits < 64) number &= (uint64_t(1) << (Bits % 64)) - 1;
+    for (size_t k = 0; k < port.chunks; k++) port.data[k] = uint32_t(number >> (32 * k));
 }
 
 // The model's functions are named in full, so that they are inlined: a core whose address is never
@@ -44,10 +50,28 @@ static void step(Core &core) {
     while (core.Core::commit() && !SINGLE_EVAL) core.Core::eval();
 }
 
-static void reset(Core &core) {
+// Memories are written while the core is held in reset, before the sweep that starts the states.
+static void reset(const Job &job, Core &core) {
     put(core.p_i____valid, 0);
     put(core.p_i____payload, 0);
     put(core.p_o____ready, 0);
+    put(core.p_rst, 1);
+    (void)job;
+#define X(name, number)                                                                         \
+    for (int64_t address = 0; address < job.lengths[number]; address++) {                       \
+        auto &data = core.p_write__##name##____data;                                            \
+        put(core.p_write__##name##____en, 1);                                                   \
+        put(core.p_write__##name##____addr, address);                                           \
+        for (size_t k = 0; k < data.chunks; k++)                                                \
+            data.data[k] = job.tables[number][address * data.chunks + k];                       \
+        core.p_clk.set(false);                                                                  \
+        step(core);                                                                             \
+        core.p_clk.set(true);                                                                   \
+        step(core);                                                                             \
+    }                                                                                           \
+    put(core.p_write__##name##____en, 0);
+    TABLES
+#undef X
     for (int clock = 0; clock < 4; clock++) {
         put(core.p_rst, clock < 3);
         core.p_clk.set(false);
@@ -62,7 +86,7 @@ static void reset(Core &core) {
 template <bool Stalling>
 __attribute__((flatten)) static void drive(Job &job) {
     Core core;
-    reset(core);
+    reset(job, core);
     int64_t valid_at = 0, ready_at = 0, cycles = 0, taken = 0, given = 0, markers = 0;
     int64_t idle = 0, extra = 0;
     bool waiting = false;
@@ -76,7 +100,7 @@ __attribute__((flatten)) static void drive(Job &job) {
             if (++ready_at == job.ready_length) ready_at = 0;
         }
         put(core.p_i____valid, offer);
-        put(core.p_i____payload, offer ? job.currents[taken] : 0);
+        put(core.p_i____payload, offer ? job.inputs[taken] : 0);
         put(core.p_o____ready, accept);
 #if SINGLE_EVAL
         core.prev_p_clk.set(false);
@@ -120,7 +144,9 @@ __attribute__((flatten)) static void drive(Job &job) {
     job.updates = taken;
     job.given = given;
 #ifdef STATE
-    for (int64_t k = 0; k < job.words; k++) job.state[k] = core.STATE[k].template get<uint64_t>();
+    for (int64_t k = 0; k < job.words; k++) {
+        for (int64_t c = 0; c < job.chunks; c++) job.state[k * job.chunks + c] = core.STATE[k].data[c];
+    }
 #endif
 }
 

@@ -63,7 +63,7 @@ def run(
     -------
     IcarusRun
         Its `violations` also name a current taken during a stall or during the clearing sweep, and
-        unknown values on the outputs. `v` and `r` are None.
+        unknown values on the outputs. `state` is None.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def run(
         events = np.load(folder / "events.npy")
     spikes, form = decode(events[:, 1].astype(np.uint32), n, len(flat))
     violations = (*result.pop("violations"), *form)
-    return IcarusRun(spikes, None, None, **result, violations=violations, events=events)
+    return IcarusRun(spikes, None, **result, violations=violations, events=events)
 
 
 def _simulate(source: Path, folder: Path) -> None:

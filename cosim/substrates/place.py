@@ -125,22 +125,34 @@ def grid(neuron: LIF, drives: tuple[float, ...]) -> Floats:
     return rheobase + np.geomspace(1e-3 * rheobase, max(drives) - rheobase, 60)
 
 
-def within(drives: Floats, rate: Floats, ideal: Floats, error: float) -> dict[str, str]:
-    """Dynamic range: the drives up to the largest over which `rate` stays within `error` of ideal.
+def span(
+    drives: Floats, rate: Floats, ideal: Floats, error: float | Floats
+) -> tuple[float, float] | None:
+    """The longest run of drives over which `rate` stays within `error` of ideal, by its ends.
 
     Parameters
     ----------
     drives, rate, ideal : ndarray, shape (n,)
-        Rising drives in V above rest; predicted and ideal rates in Hz.
+        Rising drives in V above rest; predicted or measured, and ideal rates in Hz.
+    error : float or ndarray, shape (n,)
+        Relative.
     """
     firing = ideal > 0
     good = firing & (np.abs(rate - ideal) <= error * np.where(firing, ideal, 1.0))
     runs = np.split(np.arange(len(drives)), np.flatnonzero(np.diff(good)) + 1)
     longest = max((r for r in runs if good[r[0]]), key=len, default=np.empty(0, int))
-    name = f"drive within {100 * error:g} % of ideal"
     if len(longest) == 0:
+        return None
+    return float(drives[longest[0]]), float(drives[longest[-1]])
+
+
+def within(drives: Floats, rate: Floats, ideal: Floats, error: float) -> dict[str, str]:
+    """Dynamic range in words: the drives of `span`."""
+    name = f"drive within {100 * error:g} % of ideal"
+    ends = span(drives, rate, ideal, error)
+    if ends is None:
         return {name: "none", "in dB": ""}
-    low, high = float(drives[longest[0]]), float(drives[longest[-1]])
+    low, high = ends
     return {
         name: f"{show(low, 'V')} to {show(high, 'V')}",
         "in dB": f"{20 * log10(high / low):.1f}",

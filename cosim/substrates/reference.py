@@ -42,7 +42,7 @@ def _constant(
         return Steady(found.rate, 0.0, found.error)
 
     predicted = [steady(mu) for mu in stimulus.mu]
-    planned = plan_constant(predicted, dt)
+    planned = plan_constant(predicted, dt, experiment.check.rate)
     run = lif.given(neuron, np.tile(drives, (planned.steps, 1)), dt=dt)
     findings, rates = compare_constant(place, drives, run.steps, run.ids, planned, dt, predicted)
     scan = grid(neuron, stimulus.mu)

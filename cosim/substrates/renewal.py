@@ -5,6 +5,7 @@ spike, so its intervals are independent and the prediction is the interval's dis
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -82,10 +83,15 @@ class Steady:
     error: float
 
 
-def plan_constant(predicted: list[Steady], dt: float) -> Plan:
-    """A run in which every firing neuron, one for each drive, gives enough intervals."""
-    noisy = any(p.cv > 0 for p in predicted)
-    plans = [plan(1 / (p.rate * dt), p.cv, 1, 300 if noisy else 3) for p in predicted if p.rate > 0]
+def plan_constant(predicted: list[Steady], dt: float, resolution: float) -> Plan:
+    """A run in which every firing neuron, one for each drive, gives enough intervals.
+
+    Three without chance; otherwise so many that seven standard errors of the rate are within the
+    relative `resolution`, and 300 at most.
+    """
+    cv = max(p.cv for p in predicted)
+    count = min(300, max(3, ceil((7 * cv / resolution) ** 2)))
+    plans = [plan(1 / (p.rate * dt), p.cv, 1, count) for p in predicted if p.rate > 0]
     if not plans:
         raise ValueError("every constant drive is below rheobase: add one above it")
     return Plan(1, plans[0].intervals, max(p.steps for p in plans))

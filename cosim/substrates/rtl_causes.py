@@ -3,12 +3,11 @@
 from dataclasses import replace
 from math import exp, sqrt
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...models.integer import markov
 from ...models.integer.input import IntegerInput
-from ...models.integer.laws import dead_zone, rounding_bias
+from ...models.integer.lif import IntegerLIF
+from ...models.integer.quantise_truenorth import QuantisedTrueNorth
+from ...models.integer.quantised import Loss, Quantised
 from ...models.neuron import LIF
 from ...models.stimulus import Constant, Poisson, WhiteNoise
 from ...models.theory import given_input, siegert
@@ -16,20 +15,21 @@ from ...models.units import show
 from ..findings import Cause, Explanation
 from ..observables import Floats, Ints
 from .core import Core
+from .law import equivalent
 from .place import Place, first_spike
 from .reference import ideal_and_time_step, noise_law
 
 
 def explain(
-    place: Place, core: Core, stimulus: Constant | WhiteNoise | Poisson, source: IntegerInput,
-    whole: float, measured: float,
+    place: Place, core: Core, stimulus: Constant | WhiteNoise | Poisson, made: Quantised,
+    source: IntegerInput, lost: tuple[Loss, ...], whole: float, measured: float,
 ) -> Explanation:  # fmt: skip
-    """Ideal neuron to integer chain, one imperfection at a time; no cause is the remainder.
+    """Ideal neuron to integers, one imperfection at a time; no cause is the remainder.
 
-    `whole` is the rate of the exact chain. Saturation is not looked for where the end of the state
-    lies nine standard deviations away.
+    `whole` is the rate of `law`; `made`, `source` and `lost` are what `Core` makes of the stimulus.
+    Saturation is not looked for where the end of the state lies nine standard deviations away.
     """
-    ideal_neuron, dt, neuron = place.experiment.neuron, core.dt, core.neuron
+    ideal_neuron, dt = place.experiment.neuron, core.dt
     name = place.stimulus
     if isinstance(stimulus, Constant):
         (mu,) = stimulus.mu
@@ -42,9 +42,9 @@ def explain(
         sigma = 0.0
     else:
         ideal, causes, rate = ideal_and_time_step(ideal_neuron, stimulus, dt)
-        noise = stimulus if isinstance(stimulus, WhiteNoise) else None
-        mu, sigma = (noise.mu, noise.sigma) if noise else (stimulus.mu, 0.0)
-    realised = core.quantised.realised
+        white = stimulus if isinstance(stimulus, WhiteNoise) else None
+        mu, sigma = (white.mu, white.sigma) if white else (stimulus.mu, 0.0)
+    realised = made.realised
 
     def stepped(changed: LIF, drive: float, noise: float) -> float:
         if isinstance(stimulus, Poisson):
@@ -53,59 +53,65 @@ def explain(
 
     # the integers fix the input of a step, so a changed tau_m changes drive and noise with it
     a_ideal, a = exp(-dt / ideal_neuron.tau_m), exp(-dt / realised.tau_m)
-    as_drive = (1 - a_ideal) / (1 - a)
+    as_drive = made.gain * made.lsb / (1 - a)
     as_noise = sqrt((1 - a_ideal**2) / (1 - a**2))
-    changed = replace(ideal_neuron, tau_m=realised.tau_m)
-    with_tau = stepped(changed, mu * as_drive, sigma * as_noise)
-    size = f"tau_m {show(realised.tau_m, 's', 6)}"
-    causes.append(Cause("decay constant quantised", size, with_tau - rate))
+    with_tau = rate
+    if not isinstance(made, QuantisedTrueNorth):
+        changed = replace(ideal_neuron, tau_m=realised.tau_m)
+        with_tau = stepped(changed, mu * as_drive, sigma * as_noise)
+        size = f"tau_m {show(realised.tau_m, 's', 6)}"
+        causes.append(Cause("decay constant quantised", size, with_tau - rate))
     with_levels = stepped(realised, mu * as_drive, sigma * as_noise)
-    size = f"v_th {show(realised.v_th, 'V')}, v_reset {show(realised.v_reset, 'V')}"
+    size = f"v_th {show(realised.v_th, 'V')}, v_reset {show(realised.v_reset, 'V')},"
+    size += f" t_ref {show(realised.t_ref, 's')}"
     causes.append(
         Cause("threshold, reset and refractory time quantised", size, with_levels - with_tau)
     )
-    if isinstance(stimulus, Poisson):
-        weights = tuple(round(w / core.lsb) * core.lsb for w in stimulus.weights)
-        drive = core.held(mu) * core.lsb / (1 - a)
-        with_input = noise_law(realised, Poisson(stimulus.rates, weights, drive), dt).rate
-    else:
-        drive = source.mean * core.lsb / (1 - a)
-        spread = sqrt(source.variance) * core.lsb / sqrt((1 - a**2) / 2)
-        with_input = noise_law(realised, WhiteNoise(drive, spread), dt).rate
-    size = f"LSB {show(core.lsb, 'V')} per step"
+    noise = WhiteNoise(mu, sigma) if isinstance(stimulus, Constant) else stimulus
+    with_input = noise_law(realised, equivalent(made, noise, source, lost), dt).rate
+    size = f"{show(made.kick, 'V')} per unit of input"
     causes.append(Cause("input quantised", size, with_input - with_levels))
-    sd = sqrt(source.variance / (1 - a**2))  # of the free membrane, in LSB
-    rounded = whole
-    if min(source.mean / (1 - a), neuron.v_reset) - 9 * sd < neuron.v_min:
-        roomy = replace(neuron, width=min(neuron.width + 1, 32))
-        rounded = markov.solve(roomy, source).rate / dt
-    causes.append(Cause(*_rounding(core), rounded - with_input))
-    size = f"state {show(neuron.v_min * core.lsb, 'V')} to {show(neuron.v_max * core.lsb, 'V')}"
-    causes.append(Cause("saturation", size, whole - rounded))
+    rounded, saturation = whole, None
+    lif, values = made.chain(source) or (None, source)
+    if isinstance(lif, IntegerLIF):
+        sd = sqrt(values.variance / (1 - a**2))  # of the free membrane, in LSB
+        if min(values.mean / (1 - a), lif.v_reset) - 9 * sd < lif.v_min:
+            roomy = replace(lif, width=min(lif.width + 1, 32))
+            rounded = markov.solve(roomy, values).rate / dt
+        ends = [show(end * made.lsb, "V") for end in made.limits]
+        saturation = Cause("saturation", f"state {ends[0]} to {ends[1]}", whole - rounded)
+    causes.append(Cause(*_rounding(made), rounded - with_input))
+    if saturation is not None:
+        causes.append(saturation)
     names = (place.experiment.name, name, "rtl", place.setting, "rate", "Hz")
     return Explanation(*names, ideal, tuple(causes), float(measured))
 
 
-def _rounding(core: Core) -> tuple[str, str]:
-    """Name and size of what the rounding of the leak does."""
-    neuron = core.neuron
-    if neuron.rounding == "nearest":
-        zone = show(dead_zone(neuron, core.lsb)[1], "V", 3)
-        return "leak rounded to nearest: dead zone", f"no leak at all below {zone}"
-    if neuron.rounding == "stochastic":
+def _rounding(made: Quantised) -> tuple[str, str]:
+    """Name and size of what the integer leak does."""
+    if isinstance(made, QuantisedTrueNorth):
+        size = f"{show(made.leak * made.lsb, 'V', 3)} per tick"
+        return "the leak is a constant, not a share of v", size
+    rounding = getattr(made.neuron, "rounding", "truncate")
+    if rounding == "nearest":
+        return "leak rounded to nearest: dead zone", (
+            f"no leak at all below {show(made.dead_zone[1], 'V', 3)}"
+        )
+    if rounding == "stochastic":
         return "leak rounded at random", "no bias, more noise"
-    bias = show(rounding_bias(neuron, core.lsb), "V", 3)
-    return "leak-rounding bias", f"like a drive of {bias}"
+    return "leak-rounding bias", f"like a drive of {show(made.bias, 'V', 3)}"
 
 
 def explain_first_spike(
-    place: Place, core: Core, x: Floats, currents: NDArray[np.int32], steps: Ints
+    place: Place, core: Core, x: Floats, integer: Ints, steps: Ints
 ) -> list[Explanation]:
-    """From the ideal neuron's first spike under the drive `x` to the core's."""
+    """From the ideal neuron's first spike under the drive `x` to the core's.
+
+    `integer` are the steps in which the integer model spikes.
+    """
     neuron, dt = place.experiment.neuron, core.dt
     ideal = given_input.spike_times(neuron, x, dt, neuron.v_rest)
     stepped, _ = given_input.spike_steps(neuron, x, dt, neuron.v_rest)
-    integer = core.neuron.run(currents[:, :1]).spikes[0]
     if not (len(stepped) and len(integer) and len(steps)):
         return []
     waited = (int(stepped[0]) + 1) * dt

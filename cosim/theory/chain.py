@@ -8,13 +8,14 @@ import numpy as np
 
 from ...models.integer import laws, markov, markov_2d
 from ...models.integer.input import IntegerInput
-from ...models.integer.quantise import Loss, Quantised, quantise
+from ...models.integer.quantise import QuantisedLIF, quantise
+from ...models.integer.quantised import Loss
 from ...models.neuron import LIF
 from .files import read_neuron
 from .result import Column, Result
 
 
-def _neuron(args: Namespace) -> tuple[Quantised, list[Column]]:
+def _neuron(args: Namespace) -> tuple[QuantisedLIF, list[Column]]:
     """The integer neuron, and what became of its numbers."""
     found = quantise(
         read_neuron(args.neuron, LIF), args.dt, args.lsb, args.width, leak=args.leak,
@@ -25,7 +26,7 @@ def _neuron(args: Namespace) -> tuple[Quantised, list[Column]]:
 
 
 def _source(
-    args: Namespace, neuron: Quantised, mu: float, share: float = 1.0
+    args: Namespace, neuron: QuantisedLIF, mu: float, share: float = 1.0
 ) -> tuple[IntegerInput, tuple[Loss, ...]]:
     """A `share` of the input, and what became of it."""
     if (args.rates is None) != (args.weights is None):
@@ -40,14 +41,14 @@ def _source(
     return neuron.input_white_noise(share * mu, share * args.sigma)
 
 
-def _one(args: Namespace) -> tuple[Quantised, IntegerInput, list[Column]]:
+def _one(args: Namespace) -> tuple[QuantisedLIF, IntegerInput, list[Column]]:
     """Neuron, input and what became of both."""
     neuron, facts = _neuron(args)
     source, lost = _source(args, neuron, args.mu)
     return neuron, source, facts + [Column(f"{x.name} as integers", x.unit, x.got) for x in lost]
 
 
-def _statistics(args: Namespace, neuron: Quantised, chains: list[Any]) -> dict[str, Any]:
+def _statistics(args: Namespace, neuron: QuantisedLIF, chains: list[Any]) -> dict[str, Any]:
     return {
         "inputs": (Column("mu", "V", args.mu),),
         "outputs": (

@@ -132,7 +132,7 @@ INTEGER = (
     Option("--leak-bits", WHOLE, "of the multiplier", "16"),
     Option(
         "--rounding", WORD, "", "nearest",
-        choices=("floor", "nearest", "stochastic"),
+        choices=("floor", "nearest", "stochastic", "truncate"),
     ),
     Option("--reset", WORD, "", "value", choices=("value", "subtract")),
     Option("--input-width", WHOLE, "bits of the input", "16"),

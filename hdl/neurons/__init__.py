@@ -3,10 +3,12 @@
 from ...models.integer.kind import IntegerNeuron
 from ...models.integer.lif import IntegerLIF
 from ...models.integer.loihi import Loihi
+from ...models.integer.spinnaker import SpiNNaker
 from ...models.integer.truenorth import TrueNorth
 from ..pipeline import Datapath
 from .lif import LIFDatapath
 from .loihi import LoihiDatapath
+from .spinnaker import SpiNNakerDatapath
 from .truenorth import TrueNorthDatapath
 
 
@@ -18,4 +20,6 @@ def datapath(neuron: IntegerNeuron) -> Datapath:
         return LoihiDatapath(neuron)
     if isinstance(neuron, TrueNorth):
         return TrueNorthDatapath(neuron)
+    if isinstance(neuron, SpiNNaker):
+        return SpiNNakerDatapath(neuron)
     raise TypeError(f"neuron has no datapath: {neuron!r}")

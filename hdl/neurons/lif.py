@@ -33,6 +33,8 @@ class LIFDatapath:
         bits = self.kind.leak_bits
         if self.kind.rounding == "stochastic":
             return f["x"][:bits]
+        if self.kind.rounding == "truncate":
+            return f["v"][-1].replicate(bits)
         return Const(1 << (bits - 1) if self.kind.rounding == "nearest" else 0, bits)
 
     def product(self, m: Module, f: Values) -> dict[str, Value]:

@@ -18,7 +18,8 @@ from scipy.special import ndtr
 TAIL = 1e-30  # probability below which a tail is cut off; `lost_mass` says how much was
 MOST_VALUES = 1 << 24
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
+_GAUSS = {order: np.polynomial.legendre.leggauss(order) for order in (4, 32)}
+_NARROW = 2.0**-6  # bins in which 4 nodes err by 1e-15, at 11.5 standard deviations
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,8 +180,9 @@ def _normal_bins(z: NDArray[np.floating], h: float) -> NDArray[np.float64]:
     differ by orders of magnitude, by the distribution function on the side where it is small.
     """
     if h <= 2:
-        x = z[:, None] + 0.5 * h * (_NODES + 1)
-        return 0.5 * h / np.sqrt(2 * np.pi) * (np.exp(-0.5 * x * x) @ _WEIGHTS)
+        nodes, weights = _GAUSS[4 if h <= _NARROW else 32]
+        x = z[:, None] + 0.5 * h * (nodes + 1)
+        return 0.5 * h / np.sqrt(2 * np.pi) * (np.exp(-0.5 * x * x) @ weights)
     flip = z > 0
     a, b = np.where(flip, -z - h, z), np.where(flip, -z, z + h)  # P(a < Z < b), a < 0
     return ndtr(b) - ndtr(a)
@@ -224,20 +226,33 @@ def _without_ends(
     return values[keep], p[keep], float(p[~keep].sum())
 
 
+@njit(cache=True)
 def _alias_table(p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Walker's table: column k holds k below its threshold and `alias[k]` above (Vose 1991)."""
     n = p.size
     height = p * n
     alias = np.arange(n)
-    small, large = [*np.flatnonzero(height < 1)], [*np.flatnonzero(height >= 1)]
+    small, large = np.empty(n, np.int64), np.empty(n, np.int64)  # stacks
+    few, many = 0, 0
+    for k in range(n):
+        if height[k] < 1:
+            small[few] = k
+            few += 1
+        else:
+            large[many] = k
+            many += 1
     threshold = height.copy()
-    while small and large:
-        s, g = small.pop(), large[-1]
+    while few > 0 and many > 0:
+        few -= 1
+        s, g = small[few], large[many - 1]
         threshold[s], alias[s] = height[s], g
         height[g] -= 1 - height[s]
         if height[g] < 1:
-            small.append(large.pop())
-    threshold[small + large] = 1.0  # full columns, and what rounding left over
+            many -= 1
+            small[few] = g
+            few += 1
+    threshold[small[:few]] = 1.0  # full columns, and what rounding left over
+    threshold[large[:many]] = 1.0
     return threshold, alias
 
 

@@ -15,7 +15,7 @@ shape (fields, neurons), `registers` of shape (fields, profiles); neuron j has t
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numba import njit
@@ -44,6 +44,7 @@ class Field(NamedTuple):
 Fields = Mapping[str, Field]
 
 
+@runtime_checkable
 class IntegerNeuron(Protocol):
     """The parameters of one neuron; see the head of this module."""
 
@@ -169,13 +170,16 @@ def gather(
 
     Raises
     ------
-    ValueError
-        No neuron, or neurons of several kinds or modes.
+    TypeError, ValueError
+        No neuron, something else, or neurons of several kinds or modes.
     """
-    if not isinstance(neurons, Sequence):
-        return neurons, _columns([neurons]), None
-    if not neurons:
+    each = neurons if isinstance(neurons, Sequence) else [neurons]
+    if not each:
         raise ValueError("neurons must be at least one")
+    if not isinstance(each[0], IntegerNeuron):
+        raise TypeError(f"neurons must be integer neurons, not {each[0]!r}")
+    if not isinstance(neurons, Sequence):
+        return neurons, _columns(each), None
     first = neurons[0]
     for number, neuron in enumerate(neurons):
         if type(neuron) is not type(first) or neuron.modes != first.modes:

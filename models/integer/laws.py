@@ -3,7 +3,8 @@
 The leak of `lif` computes v - (1 - a) v with a decay a < 1, rounded to an integer. Taking the
 fraction that is rounded away as uniform, every step adds a mean error e (in LSB), and a constant e
 per step is a constant drive: the mean drive mu shifts by e / (1 - a), e.g. by -LSB / (2 (1 - a)),
-about -LSB tau / (2 dt), for a floored product. Where the leak is smaller than what rounding
+about -LSB tau / (2 dt), for a floored product; a truncated one does the same above rest and the
+opposite below. Where the leak is smaller than what rounding
 swallows there is none at all: rounding to nearest leaves |v| < LSB / (2 (1 - a)) alone, a dead zone
 in which the neuron is a perfect integrator.
 
@@ -14,13 +15,15 @@ width: `rheobase.models.theory.siegert` takes it into account by its `dt`.
 from dataclasses import replace
 from fractions import Fraction
 from math import expm1, inf, log, pi, sqrt
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from scipy.special import erfcx, log_ndtr, ndtri_exp
 
 from ..neuron import LIF
 from ..theory import siegert
 from .lif import IntegerLIF
+
+Rounding = Literal["floor", "nearest", "stochastic", "truncate"]
 
 _LARGEST_ACCURACY = 0.1  # beyond, errors of first and second order in the LSB do not suffice
 _SATURATION = 0.01  # the share of the accuracy that goes to the lower end of the range
@@ -41,6 +44,8 @@ def decay(neuron: IntegerLIF) -> float:
 def rounding_bias(neuron: IntegerLIF, lsb: float) -> float:
     """Shift of the mean drive mu, in V, by which rounding the leak acts where v varies by many LSB.
 
+    For "truncate" while v is above rest; below, the shift has the opposite sign.
+
     Parameters
     ----------
     lsb : float
@@ -55,6 +60,7 @@ def rounding_bias(neuron: IntegerLIF, lsb: float) -> float:
     # mean of round(y) - y over the fractions 0, 1/parts, ..., (parts - 1)/parts, halves up
     nearest = 1 / (2 * parts) if parts % 2 == 0 else 0.0
     error = {"floor": -(parts - 1) / (2 * parts), "nearest": nearest, "stochastic": 0.0}
+    error["truncate"] = error["floor"]
     sign = 1 if neuron.leak == "multiply" else -1  # the shift's rounded part is subtracted
     return sign * error[neuron.rounding] * lsb / _lost_per_step(neuron)
 
@@ -63,7 +69,8 @@ def dead_zone(neuron: IntegerLIF, lsb: float) -> tuple[float, float]:
     """The v, in V from rest, between which the leak does nothing, as an open interval.
 
     For "nearest" symmetric about 0; for "floor" below 0 ("multiply": values above 0 leak at least
-    an LSB per step) or above it ("shift"); for "stochastic" empty, both ends 0.
+    an LSB per step) or above it ("shift"); for "truncate" empty ("multiply") or symmetric
+    ("shift"); for "stochastic" empty. An empty one has both ends 0.
 
     Parameters
     ----------
@@ -80,6 +87,8 @@ def dead_zone(neuron: IntegerLIF, lsb: float) -> tuple[float, float]:
         return 0.0, 0.0
     if neuron.rounding == "nearest":
         return -whole / 2, whole / 2
+    if neuron.rounding == "truncate":
+        return (0.0, 0.0) if neuron.leak == "multiply" else (-whole, whole)
     return (-whole, 0.0) if neuron.leak == "multiply" else (0.0, whole)
 
 
@@ -89,7 +98,7 @@ def width_for(
     sigma: float,
     dt: float,
     accuracy: float,
-    rounding: Literal["floor", "nearest", "stochastic"] = "nearest",
+    rounding: Rounding = "nearest",
 ) -> Width:
     """Largest LSB, and bits, with which the rate under white noise is right to an accuracy.
 
@@ -99,11 +108,12 @@ def width_for(
 
     * threshold and reset are rounded, by half an LSB at most, and a threshold that is reached by
       integers counts half an LSB lower than one that is reached by reals;
-    * a floored leak shifts the drive (`rounding_bias`);
-    * floor and nearest make the leak a staircase. Along the state its error is a sawtooth of slope
-      1 and period w = LSB / (1 - a), whose integral, a potential, goes up and down by w**2 / 8.
-      The mean time to a spike (Siegert 1951) is an integral over exp(2 (U(x) - U(y)) / sigma**2):
-      so the rate changes by a factor between exp(-D) and exp(D), D = w**2 / (4 sigma**2);
+    * a floored or truncated leak shifts the drive (`rounding_bias`);
+    * all but the stochastic rounding make the leak a staircase. Along the state its error is a
+      sawtooth of slope 1 and period w = LSB / (1 - a), whose integral, a potential, goes up and
+      down by w**2 / 8. The mean time to a spike (Siegert 1951) is an integral over
+      exp(2 (U(x) - U(y)) / sigma**2): so the rate changes by a factor between exp(-D) and exp(D),
+      D = w**2 / (4 sigma**2);
     * rounding of the input, and stochastic rounding of the leak, add noise: LSB**2 / 12 and, over
       uniform fractions, LSB**2 / 6 per step;
     * the range ends where the free membrane has gone below it with a probability that is small
@@ -119,7 +129,7 @@ def width_for(
         Time of a step in s.
     accuracy : float
         Relative, 0 to 0.1.
-    rounding : {"floor", "nearest", "stochastic"}
+    rounding : {"floor", "nearest", "stochastic", "truncate"}
         Of the leak; "multiply" or "shift" are alike.
 
     Returns
@@ -136,12 +146,54 @@ def width_for(
     Measured against the exact chain for ``dt / tau_m`` of 0.01 to 0.1, rates of 0.5 to 45 Hz and
     accuracies of 1 % and 5 %: the rate is always right to the accuracy.
     """
-    if rounding not in ("floor", "nearest", "stochastic"):
-        raise ValueError(f"rounding must be floor, nearest or stochastic, not {rounding!r}")
-    if not 0 < sigma < inf:
-        raise ValueError(f"sigma must be finite and > 0 V, not {sigma!r}")
     if not 0 < accuracy <= _LARGEST_ACCURACY:
         raise ValueError(f"accuracy must be > 0 and <= {_LARGEST_ACCURACY}, not {accuracy!r}")
+    first, second = _by_lsb(neuron, mu, sigma, dt, rounding)
+    allowed = (1 - _SATURATION) * accuracy
+    lsb = 2 * allowed / (first + sqrt(first**2 + 4 * second * allowed))
+    a = (neuron.v_reset - neuron.v_rest - mu) / sigma
+    below = log(_SATURATION * accuracy) + float(log_ndtr(a * sqrt(2)))
+    lowest = mu + sigma / sqrt(2) * float(ndtri_exp(below))
+    reach = max(neuron.v_th - neuron.v_rest, abs(neuron.v_reset - neuron.v_rest), -lowest)
+    bits = 1 + max(3, (round(reach / lsb) + 1).bit_length())
+    if bits > 32:
+        raise ValueError(f"accuracy = {accuracy} takes {bits} bits, more than 32 (LSB {lsb:.3g} V)")
+    return Width(lsb, bits)
+
+
+def rate_error(
+    neuron: LIF, mu: float, sigma: float, dt: float, lsb: float, rounding: Rounding = "nearest"
+) -> float:
+    """Bound on the relative change of the rate that an LSB makes, saturation aside.
+
+    The sum of the sizes that `width_for` holds below its accuracy.
+
+    Parameters
+    ----------
+    neuron, mu, sigma, dt, rounding
+        As of `width_for`.
+    lsb : float
+        V per LSB.
+
+    Raises
+    ------
+    ValueError
+        As `width_for`.
+    """
+    first, second = _by_lsb(neuron, mu, sigma, dt, rounding)
+    return first * lsb + second * lsb**2
+
+
+def _by_lsb(
+    neuron: LIF, mu: float, sigma: float, dt: float, rounding: Rounding
+) -> tuple[float, float]:
+    """Coefficients of LSB and LSB**2 in the relative change of the rate."""
+    if rounding not in get_args(Rounding):
+        raise ValueError(
+            f"rounding must be floor, nearest, stochastic or truncate, not {rounding!r}"
+        )
+    if not 0 < sigma < inf:
+        raise ValueError(f"sigma must be finite and > 0 V, not {sigma!r}")
     if not 0 < dt < inf:
         raise ValueError(f"dt must be finite and > 0 s, not {dt!r}")
     shift = siegert.THRESHOLD_SHIFT * sigma * sqrt(dt / neuron.tau_m)
@@ -156,21 +208,13 @@ def width_for(
     by_sigma = abs(b * at_threshold - a * at_reset)
     leak, forgotten = -expm1(-dt / neuron.tau_m), -expm1(-2 * dt / neuron.tau_m)
     first = (at_threshold + at_reset / 2) / sigma
-    if rounding == "floor":
+    if rounding in ("floor", "truncate"):  # truncation shifts the drive by no more than floor
         first += abs(at_threshold - at_reset) / (2 * sigma * leak)
     noise = 1 / 12 + (1 / 6 if rounding == "stochastic" else 0)
     second = by_sigma * noise / (sigma**2 * forgotten)
     if rounding != "stochastic":
         second += 1 / (2 * sigma * leak) ** 2
-    allowed = (1 - _SATURATION) * accuracy
-    lsb = 2 * allowed / (first + sqrt(first**2 + 4 * second * allowed))
-    below = log(_SATURATION * accuracy) + float(log_ndtr(a * sqrt(2)))
-    lowest = mu + sigma / sqrt(2) * float(ndtri_exp(below))
-    reach = max(neuron.v_th - neuron.v_rest, abs(neuron.v_reset - neuron.v_rest), -lowest)
-    bits = 1 + max(3, (round(reach / lsb) + 1).bit_length())
-    if bits > 32:
-        raise ValueError(f"accuracy = {accuracy} takes {bits} bits, more than 32 (LSB {lsb:.3g} V)")
-    return Width(lsb, bits)
+    return first, second
 
 
 def _decay(neuron: IntegerLIF) -> Fraction:

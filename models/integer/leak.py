@@ -2,7 +2,7 @@
 
 The neuron's own leak, with its rounding, or any other map v -> u. Stochastic rounding makes u one
 of two integers: of the 2**leak_bits equally probable values of d, as many carry into the quotient
-as there are units in the remainder.
+as there are units in the remainder. Truncation rounds |v| down and keeps the sign.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from .lif import IntegerLIF
+from .lif import BY_SIGN, IntegerLIF, fixed_number
 
 Leak = Callable[[NDArray[np.int64]], ArrayLike] | ArrayLike
 
@@ -40,7 +40,12 @@ def targets(
     numerator = v * neuron.leak_multiplier if neuron.leak == "multiply" else v
     if neuron.rounding == "nearest":
         numerator = numerator + one // 2
+    if neuron.rounding == "truncate":
+        numerator, sign_of_v = np.abs(numerator), np.sign(v)
+    else:
+        sign_of_v = np.ones_like(v)
     quotient, remainder = np.divmod(numerator, one)
+    quotient = sign_of_v * quotient
     sign, origin = (1, 0) if neuron.leak == "multiply" else (-1, v)
     down = origin + sign * quotient
     if neuron.rounding != "stochastic":
@@ -74,14 +79,16 @@ def mapped(low: int, high: int, v: NDArray[np.int64], leak: Leak, name: str) -> 
 
 
 def smallest_and_largest_d(neuron: IntegerLIF) -> tuple[int, int]:
-    """Bounds of the rounding number d."""
-    one = 1 << neuron.leak_bits
-    return {"floor": (0, 0), "nearest": (one // 2, one // 2), "stochastic": (0, one - 1)}[
-        neuron.rounding
-    ]
+    """Bounds of the rounding number d, both `BY_SIGN` where the sign of v decides."""
+    if neuron.rounding == "stochastic":
+        return 0, (1 << neuron.leak_bits) - 1
+    d = fixed_number(neuron.rounding, neuron.leak_bits)
+    return d, d
 
 
 @njit(cache=True)
 def leak_one(v: int, shift: bool, bits: int, multiplier: int, d: int) -> int:
-    """The neuron's own leak of one state, with a given rounding number."""
+    """The neuron's own leak of one state, with a given rounding number or `BY_SIGN`."""
+    if d == BY_SIGN:
+        d = (1 << bits) - 1 if v < 0 else 0
     return v - ((v + d) >> bits) if shift else (v * multiplier + d) >> bits

@@ -17,13 +17,14 @@ integer input ``i`` (signed, `input_width` bits) and the rounding number ``d``::
     rounding = "floor":      d = 0
     rounding = "nearest":    d = 2**(leak_bits-1)      (halves up)
     rounding = "stochastic": d = x & (2**leak_bits - 1)
+    rounding = "truncate":   d = 0 for v >= 0, 2**leak_bits - 1 for v < 0      (toward zero)
 
-``x`` is a 32-bit xorshift generator (Marsaglia 2003, shifts 13, 17, 5), ``x ^= x << 13;
-x ^= x >> 17; x ^= x << 5``: one state for the whole population, seeded with `seed`; every update,
-refractory ones included, uses the present ``x`` and then advances it once, in the order step by
-step and, within a step, neuron 0, 1, 2, ... The rounding acts on the product for "multiply" and on
-the decrement for "shift" (so "shift" with "floor" rounds the state up: it is the ``v - (v >> k)``
-that hardware builds). After reset of the circuit v = r = 0 and x = seed.
+``x`` is a 32-bit word of the generator in ``rheobase.models.integer.noise``: one state for the
+whole population, seeded with `seed`; every update, refractory ones included, uses the present ``x``
+and then advances it once, in the order step by step and, within a step, neuron 0, 1, 2, ... The
+rounding acts on the product for "multiply" and on the decrement for "shift" (so "shift" with
+"floor" rounds the state up: it is the ``v - (v >> k)`` that hardware builds). After reset of the
+circuit v = r = 0 and x = seed.
 """
 
 from collections.abc import Callable
@@ -35,6 +36,9 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from .kind import Field, Fields, Rows
+from .noise import xorshift32
+
+RANDOM, BY_SIGN = -1, -2  # in place of a fixed rounding number
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +83,7 @@ class IntegerLIF:
         The shift: fraction bits of the multiplier, or k of ``v >> k``; 1 to 24.
     leak_multiplier : int
         For "multiply": 0 to 2**leak_bits; must be 0 for "shift".
-    rounding : {"floor", "nearest", "stochastic"}
+    rounding : {"floor", "nearest", "stochastic", "truncate"}
     reset : {"value", "subtract"}
         "subtract" needs ``threshold > 0`` and ignores `v_reset`, which must be 0.
     input_width : int
@@ -100,7 +104,7 @@ class IntegerLIF:
     leak: Literal["multiply", "shift"] = "multiply"
     leak_bits: int = 16
     leak_multiplier: int = 0
-    rounding: Literal["floor", "nearest", "stochastic"] = "nearest"
+    rounding: Literal["floor", "nearest", "stochastic", "truncate"] = "nearest"
     reset: Literal["value", "subtract"] = "value"
     input_width: int = 16
     seed: int = 1
@@ -125,7 +129,7 @@ class IntegerLIF:
         }
         choices = {
             "leak": ("multiply", "shift"),
-            "rounding": ("floor", "nearest", "stochastic"),
+            "rounding": ("floor", "nearest", "stochastic", "truncate"),
             "reset": ("value", "subtract"),
         }
         for name in (*ranges, "threshold", "v_reset", "leak_multiplier"):
@@ -149,9 +153,9 @@ class IntegerLIF:
     def modes(self) -> tuple[int, ...]:
         """The width, 1 for "shift", leak_bits, what d is, 1 for "subtract", the input's width.
 
-        ``d`` is this number; -1: random.
+        ``d`` is this number; `RANDOM` and `BY_SIGN` stand for those that no one number is.
         """
-        d = {"floor": 0, "nearest": 1 << (self.leak_bits - 1), "stochastic": -1}[self.rounding]
+        d = fixed_number(self.rounding, self.leak_bits)
         shift, subtract = int(self.leak == "shift"), int(self.reset == "subtract")
         return self.width, shift, self.leak_bits, d, subtract, self.input_width
 
@@ -259,8 +263,7 @@ class IntegerLIF:
             self.leak == "shift",
             self.leak_bits,
             self.leak_multiplier,
-            1 << (self.leak_bits - 1) if self.rounding == "nearest" else 0,
-            self.rounding == "stochastic",
+            fixed_number(self.rounding, self.leak_bits),
             self.v_min,
             self.v_max,
             self.threshold,
@@ -270,6 +273,12 @@ class IntegerLIF:
             voltages,
         )
         return IntegerRun((spike_steps, ids), v, r, int(x_end), voltages if record else None)
+
+
+def fixed_number(rounding: str, leak_bits: int) -> int:
+    """The rounding number ``d``, or what stands for a random one or one by the sign of v."""
+    half = 1 << (leak_bits - 1)
+    return {"floor": 0, "nearest": half, "stochastic": RANDOM, "truncate": BY_SIGN}[rounding]
 
 
 def _integers(name: str, values: ArrayLike, ndim: int) -> NDArray[Any]:
@@ -313,7 +322,6 @@ def _run(
     bits: int,
     multiplier: int,
     d_fixed: int,
-    stochastic: bool,
     low: int,
     high: int,
     threshold: int,
@@ -329,12 +337,13 @@ def _run(
     fired = np.zeros(n, np.bool_)
     spike_steps, ids, total = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
     for t in range(steps):
-        if stochastic:
+        if d_fixed == RANDOM:
             for j in range(n):
                 d[j] = x & mask
-                x ^= np.uint32(x << np.uint32(13))
-                x ^= x >> np.uint32(17)
-                x ^= np.uint32(x << np.uint32(5))
+                x = xorshift32(x)
+        elif d_fixed == BY_SIGN:
+            for j in range(n):
+                d[j] = (1 << bits) - 1 if v[j] < 0 else 0
         count = _row(
             currents[t],
             v,
@@ -446,7 +455,11 @@ def _sweep(
     half = 1 << (width - 1)
     for j in range(profile.size):
         multiplier, threshold, v_reset, refractory = registers[:, profile[j]]
-        d = inputs[1, j] & ((1 << bits) - 1) if d_fixed < 0 else d_fixed
+        d = d_fixed
+        if d == RANDOM:
+            d = inputs[1, j] & ((1 << bits) - 1)
+        elif d == BY_SIGN:
+            d = (1 << bits) - 1 if state[0, j] < 0 else 0
         state[0, j], state[1, j], outputs[0, j] = _update(
             state[0, j],
             state[1, j],

@@ -7,7 +7,8 @@ e.g. the variance from (I - Q) V = E[(T' - E T')**2]. This is the exact discrete
 distribution of Helias, Deger, Diesmann and Rotter (2010, Front. Comput. Neurosci. 3:29), for a
 state that is an integer: rounding, saturation and time step are the hardware's, bit for bit.
 Stochastic rounding makes leak(v) one of two integers; its bits are taken as independent and
-uniform. Any other map v -> u can stand in for the leak (`leak`).
+uniform. Any other map v -> u can stand in for the leak (`leak`). A TrueNorth neuron is such a
+chain, too, its random leak and threshold included (`truenorth_chain`).
 
 Reset to a value makes spikes renewals: each interspike interval (ISI) is the time of first passage
 from v_reset, plus the refractory updates. Reset by subtraction leaves a state after the spike that
@@ -26,6 +27,7 @@ from math import inf, nan, sqrt
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from ..interval import follow
 from .elimination import Elimination, eliminate
@@ -34,7 +36,10 @@ from .input import IntegerInput
 from .leak import Leak, targets
 from .lif import IntegerLIF
 from .orbit import intervals
-from .transitions import Transitions, check, interval, transitions
+from .transitions import Transitions, check, interval
+from .transitions import transitions as transitions_of_lif
+from .truenorth import TrueNorth
+from .truenorth_chain import transitions as transitions_of_truenorth
 
 
 @dataclass(frozen=True)
@@ -75,17 +80,17 @@ class Chain:
 SILENT = Chain(inf, nan, nan, nan, 0.0)
 
 
-def solve(neuron: IntegerLIF, source: IntegerInput, leak: Leak | None = None) -> Chain:
+def solve(neuron: IntegerLIF | TrueNorth, source: IntegerInput, leak: Leak | None = None) -> Chain:
     """Rate, CV and moments of the ISI of an integer neuron under independent integer input.
 
     Parameters
     ----------
-    neuron : IntegerLIF
+    neuron : IntegerLIF or TrueNorth
     source : IntegerInput
         The input of each step, within the neuron's `input_width`.
     leak : callable or array_like of int, shape (2**width,), optional
         In place of the neuron's own leak and rounding: a function of an array of states, or a
-        table of all states from the lowest up; either leads to states.
+        table of all states from the lowest up; either leads to states. Of an `IntegerLIF` only.
 
     Returns
     -------
@@ -98,6 +103,8 @@ def solve(neuron: IntegerLIF, source: IntegerInput, leak: Leak | None = None) ->
         its size), or, with reset by subtraction, one that chance takes into one of several sets
         of states for good: it has no one rate.
     """
+    if isinstance(neuron, TrueNorth):
+        return _moments(_Solved.of(transitions_of_truenorth(neuron, source)), 0, source)
     check(neuron, source)
     if leak is None and source.values.size == 1 and neuron.rounding != "stochastic":
         found = intervals(neuron, int(source.values[0]))
@@ -106,13 +113,17 @@ def solve(neuron: IntegerLIF, source: IntegerInput, leak: Leak | None = None) ->
         mean = float(found.mean())
         m2, m3, m4 = (float(np.mean((found - mean) ** k)) for k in (2, 3, 4))
         return Chain(mean, m2, m3, m4, 0.0)
-    chain = _Solved.of(neuron, source, leak)
+    chain = _Solved.of(transitions_of_lif(neuron, source, leak))
+    return _moments(chain, neuron.refractory, source)
+
+
+def _moments(chain: "_Solved | None", refractory: int, source: IntegerInput) -> Chain:
     if chain is None:
         return SILENT
     t, variance, third, fourth = (x[chain.matrix.after] for x in chain.moments())
     p, mean, d = chain.begin, chain.mean, t - chain.mean
     return Chain(
-        mean + neuron.refractory,
+        mean + refractory,
         float(p @ (variance + d**2)),
         float(p @ (third + 3 * variance * d + d**3)),
         float(p @ (fourth + 4 * third * d + 6 * variance * d**2 + d**4)),
@@ -152,7 +163,7 @@ def serial_correlation(
             return np.full(lags, nan)
         x = isi - isi.mean()
         return np.array([np.mean(x * np.roll(x, -k)) for k in range(1, lags + 1)]) / np.mean(x**2)
-    chain = _Solved.of(neuron, source, leak)
+    chain = _Solved.of(transitions_of_lif(neuron, source, leak))
     if chain is None:
         return np.full(lags, nan)
     after, factors = chain.matrix.after, chain.factors
@@ -171,7 +182,7 @@ def serial_correlation(
 
 
 def isi_pmf(
-    neuron: IntegerLIF, source: IntegerInput, n_max: int, leak: Leak | None = None
+    neuron: IntegerLIF | TrueNorth, source: IntegerInput, n_max: int, leak: Leak | None = None
 ) -> tuple[NDArray[np.float64], float]:
     """Distribution of the ISI, by following the state's distribution from after a spike.
 
@@ -190,6 +201,8 @@ def isi_pmf(
         As `solve`, but with reset to a value not for the size, and for a negative `n_max`. With
         reset by subtraction also for a neuron that falls silent, whose spikes have no distribution.
     """
+    if isinstance(neuron, TrueNorth):
+        return _follow(transitions_of_truenorth(neuron, source), n_max)
     check(neuron, source)
     first, last = interval(neuron, source, leak)
     state = np.zeros(last - first + 1)
@@ -220,6 +233,23 @@ def isi_pmf(
         return float(landed[spikes].sum()), float(state.sum())
 
     return follow(advance, neuron.refractory + 1, n_max)
+
+
+def _follow(matrix: Transitions, n_max: int) -> tuple[NDArray[np.float64], float]:
+    """Distribution of the time to a spike from the one state after a spike."""
+    n, hazard = matrix.states.size, matrix.hazard
+    row, offset = np.nonzero(matrix.band)
+    to = row + offset - matrix.lower
+    onward = csr_array((matrix.band[row, offset], (to, row)), shape=(n, n))
+    state = np.zeros(n)
+    state[matrix.after] = 1.0
+
+    def advance() -> tuple[float, float]:
+        nonlocal state
+        spiked, state = float(state @ hazard), onward @ state
+        return spiked, float(state.sum())
+
+    return follow(advance, 1, n_max)
 
 
 def stationary(
@@ -259,7 +289,7 @@ def after_spike(
 
 def _firing(neuron: IntegerLIF, source: IntegerInput, leak: Leak | None) -> "_Solved":
     check(neuron, source)
-    chain = _Solved.of(neuron, source, leak)
+    chain = _Solved.of(transitions_of_lif(neuron, source, leak))
     if chain is None:
         raise ValueError("the neuron never spikes from some states: no spikes, no distribution")
     return chain
@@ -287,9 +317,8 @@ class _Solved:
     mean: float
 
     @classmethod
-    def of(cls, neuron: IntegerLIF, source: IntegerInput, leak: Leak | None) -> "_Solved | None":
+    def of(cls, matrix: Transitions) -> "_Solved | None":
         """Solve a chain; None if it can be caught where it never spikes."""
-        matrix = transitions(neuron, source, leak)
         factors = eliminate(matrix.band, matrix.lower, matrix.hazard)
         if not factors.pivots.all():
             return None

@@ -12,19 +12,28 @@ more channels, the inputs that are sums of weights (SpiNNaker: excitatory, inhib
 saturates at the width that the kind states for a sum, and at what the input can hold after the
 shift; what was cut is counted. The sums themselves are exact, so the order of events never matters.
 Random numbers x, for kinds that take them, come from one xorshift32 generator, one per update.
+
+Noise may be added to the sums of the first channel before they are cut: one integer per neuron and
+tick. A stochastic synapse adds the sign of its weight instead of the weight, if the weight's
+magnitude is at least a random number of 8 bits, else nothing; the number is drawn by axon, target
+and tick (`noise.synapse_random`, key: one word of a generator per tick), so here, too, the order of
+events does not matter, and two events of one axon in one tick act alike.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from .kind import IntegerNeuron, first_outside, gather
-from .noise import xorshift32
+from .kind import IntegerNeuron, check_parameters, first_outside, gather
+from .noise import ADDRESS_BITS, Noise, synapse_random, xorshift32
 
 Array = NDArray[np.int64]
+
+WEIGHTS = -(1 << 31), (1 << 32) - 1  # 32 bits, with or without sign: sums fit 64 bits
 
 
 class Synapses:
@@ -32,13 +41,14 @@ class Synapses:
 
     Parameters
     ----------
-    axon, target, weight, delay, channel : array_like of int, shape (synapses,)
-        `delay` in ticks and `channel` are 0 by default.
+    axon, target, weight, delay, channel, stochastic : array_like of int, shape (synapses,)
+        `delay` in ticks, `channel` and `stochastic` (0 or 1) are 0 by default. Weights are in
+        -2**31 .. 2**32 - 1.
 
     Raises
     ------
     TypeError, ValueError
-        Arrays that are not of integers or not equally long.
+        Arrays that are not of integers or not equally long; the first weight out of range.
     """
 
     def __init__(
@@ -48,20 +58,23 @@ class Synapses:
         weight: ArrayLike,
         delay: ArrayLike | None = None,
         channel: ArrayLike | None = None,
+        stochastic: ArrayLike | None = None,
     ) -> None:
-        size = np.size(axon)
-
-        def column(name: str, values: ArrayLike | None) -> Array:
-            array = np.asarray(np.zeros(size, np.int64) if values is None else values)
-            if array.size and not np.issubdtype(array.dtype, np.integer):
-                raise TypeError(f"{name} must be integers, not {array.dtype}")
-            if array.shape != (size,):
-                raise ValueError(f"{name} must have shape ({size},), as axon, not {array.shape}")
-            return array.astype(np.int64)
-
-        self.axon, self.target = column("axon", axon), column("target", target)
-        self.weight, self.delay = column("weight", weight), column("delay", delay)
-        self.channel = column("channel", channel)
+        nothing = np.zeros(np.size(axon), np.int64)
+        columns = _columns(
+            axon=axon,
+            target=target,
+            weight=weight,
+            delay=nothing if delay is None else delay,
+            channel=nothing if channel is None else channel,
+            stochastic=nothing if stochastic is None else stochastic,
+        )
+        self.axon, self.target, self.weight, self.delay, self.channel, self.stochastic = columns
+        if (bad := first_outside(self.weight, *WEIGHTS)) is not None:
+            raise ValueError(
+                f"weight must be in {WEIGHTS[0]} .. {WEIGHTS[1]}, not {self.weight[bad]}"
+                f" (synapse {bad[0]})"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,16 +110,18 @@ class Network:
     neurons : sequence of IntegerNeuron
         Of one kind and the same modes.
     axons : int
-        Number of axons.
+        Number of axons, 1 .. 2**31.
     synapses : Synapses
     loop : int, optional
         The axon of neuron 0; that of neuron j is ``loop + j``. By default spikes do not loop back.
     shift : int or sequence of int
         By which a sum is shifted to the left, of each channel; 0 .. 31.
     slots : int
-        Ticks for which sums are kept: delays are 0 .. slots - 2. A power of two, at least 2.
+        Ticks for which sums are kept: delays are 0 .. slots - 2. A power of two, 2 .. 2**16.
     seed : int
-        Of the random numbers x, 1 .. 2**32 - 1.
+        Of all random numbers, 1 .. 2**32 - 1.
+    noise : Noise, optional
+        Its integers are added to the sums of the first channel.
 
     Raises
     ------
@@ -123,40 +138,53 @@ class Network:
         shift: int | Sequence[int] = 0,
         slots: int = 2,
         seed: int = 1,
+        noise: Noise | None = None,
     ) -> None:
         self.kind, self.registers, profile = gather(neurons)
         if profile is None:
             raise TypeError(f"neurons must be a sequence of neurons, not {neurons!r}")
+        if self.kind.outputs["spike"].width != 1:
+            raise ValueError(f"neurons must have spikes without sign, not {self.kind!r}")
+        if not isinstance(synapses, Synapses):
+            raise TypeError(f"synapses must be Synapses, not {synapses!r}")
         self.neurons, self.profile = neurons, profile
         self.n = len(neurons)
         self.axons, self.synapses, self.loop = axons, synapses, loop
-        self.slots, self.seed = slots, seed
+        self.slots, self.seed, self.noise = slots, seed, noise
         channels = len(self.kind.sums)
-        self.shift = (shift,) * channels if isinstance(shift, int) else tuple(shift)
-        if len(self.shift) != channels or not all(0 <= each <= 31 for each in self.shift):
-            raise ValueError(f"shift must be {channels} of 0 .. 31, not {shift!r}")
-        if axons < 1:
-            raise ValueError(f"axons must be >= 1, not {axons!r}")
-        if slots < 2 or slots & (slots - 1):
-            raise ValueError(f"slots must be a power of two, at least 2, not {slots!r}")
-        if loop is not None and not 0 <= loop <= axons - self.n:
-            raise ValueError(
-                f"loop must be in 0 .. {axons - self.n}: neurons have axons loop .. loop +"
-                f" {self.n - 1} of {axons}, not {loop!r}"
-            )
-        if not 1 <= seed < 1 << 32:
-            raise ValueError(f"seed must be in 1 .. {2**32 - 1}, not {seed!r}")
+        self.shift = tuple(shift) if isinstance(shift, Sequence) else (shift,) * channels
+        given = SimpleNamespace(axons=axons, slots=slots, seed=seed, loop=loop)
+        ranges = {"axons": (1, 1 << 31), "slots": (2, 1 << 16), "seed": (1, (1 << 32) - 1)}
+        check_parameters(given, ranges)
+        if slots & (slots - 1):
+            raise ValueError(f"slots must be a power of two, not {slots}")
+        if loop is not None:
+            if axons < self.n:
+                raise ValueError(f"axons must be >= {self.n}, as neurons loop back, not {axons}")
+            check_parameters(given, {"loop": (0, axons - self.n)})
+        if len(self.shift) != channels:
+            raise ValueError(f"shift must be of {channels} channel(s), not {shift!r}")
+        for each in self.shift:
+            check_parameters(SimpleNamespace(shift=each), {"shift": (0, 31)})
         for name, high in (
             ("axon", axons - 1),
             ("target", self.n - 1),
             ("delay", slots - 2),
             ("channel", channels - 1),
+            ("stochastic", 1),
         ):
             values = getattr(synapses, name)
             if (bad := first_outside(values, 0, high)) is not None:
                 raise ValueError(
                     f"synapses.{name} must be in 0 .. {high}, not {values[bad]} (synapse {bad[0]})"
                 )
+        self.stochastic = bool(synapses.stochastic.any())
+        self.target_bits = (self.n - 1).bit_length()
+        if self.stochastic and (axons - 1).bit_length() + self.target_bits > ADDRESS_BITS:
+            raise ValueError(
+                f"axons and neurons must have {ADDRESS_BITS} address bits together at most, for"
+                f" stochastic synapses, not {axons} and {self.n}"
+            )
         self.start = np.zeros((len(self.kind.state), self.n), np.int64)
         names = list(self.kind.register_fields)
         for row, name in zip(self.start, self.kind.state, strict=True):
@@ -164,9 +192,15 @@ class Network:
                 row[:] = self.registers[names.index(self.kind.start[name])][profile]
         order = np.argsort(synapses.axon, kind="stable")
         self._sorted = tuple(
-            getattr(synapses, name)[order] for name in ("target", "weight", "delay", "channel")
+            getattr(synapses, name)[order]
+            for name in ("target", "weight", "delay", "channel", "stochastic")
         )
         self._first = np.searchsorted(synapses.axon[order], np.arange(axons + 1)).astype(np.int64)
+
+    @property
+    def seeds(self) -> tuple[int, int, int]:
+        """Of the random numbers x, of the keys of stochastic synapses, and of the noise."""
+        return self.seed, self.seed * 0x9E3779B1 % 2**32, self.seed * 0x85EBCA6B % 2**32
 
     @property
     def cuts(self) -> dict[str, tuple[int, int]]:
@@ -174,7 +208,8 @@ class Network:
         limits = {}
         for (name, sums), shift in zip(self.kind.sums.items(), self.shift, strict=True):
             field = self.kind.inputs[name]
-            limits[name] = max(sums.low, field.low >> shift), min(sums.high, field.high >> shift)
+            low, high = -(-field.low >> shift), field.high >> shift
+            limits[name] = max(sums.low, low), min(sums.high, high)
         return limits
 
     def run(
@@ -187,49 +222,47 @@ class Network:
         ticks, axons : array_like of int, shape (events,)
             Events from outside, in any order; ticks 0 .. steps - 1.
         steps : int
-            Number of ticks.
+            Number of ticks, 1 .. 2**31.
         record : bool
             Keep the states of every tick.
 
         Raises
         ------
-        ValueError
-            An event out of range, with where it stands.
+        TypeError, ValueError
+            See `checked_events`.
         """
-        at, on = np.asarray(ticks, np.int64), np.asarray(axons, np.int64)
-        for name, values, high in (("ticks", at, steps - 1), ("axons", on, self.axons - 1)):
-            if (bad := first_outside(values, 0, high)) is not None:
-                raise ValueError(
-                    f"{name} must be in 0 .. {high}, not {values[bad]} (event {bad[0]})"
-                )
-        if at.shape != on.shape or at.ndim != 1:
-            raise ValueError(f"ticks and axons must be equally long, not {at.shape}, {on.shape}")
+        at, on = checked_events(ticks, axons, steps, self.axons)
         order = np.argsort(at, kind="stable")
         on, bounds = on[order], np.searchsorted(at[order], np.arange(steps + 1))
         kind, n = self.kind, self.n
         names = list(kind.inputs)
-        rows = [names.index(name) for name in kind.sums]
-        state, x = self.start.copy(), np.uint32(self.seed)
+        rows = np.array([names.index(name) for name in kind.sums])
+        cuts, shift = np.array(list(self.cuts.values())), np.array(self.shift)
+        state = self.start.copy()
+        x, key, word = np.uint32(self.seeds[0]), np.uint32(self.seeds[1]), self.seeds[2]
         inputs = np.zeros((len(names), n), np.int64)
         outputs = np.zeros((len(kind.outputs), n), np.int64)
         sums = np.zeros((self.slots, len(rows), n), np.int64)
         traces = np.zeros((len(kind.state), steps if record else 0, n), np.int64)
         looped = np.empty(0, np.int64)
         spikes, saturated, operations = [], 0, 0
-        target, weight, delay, channel = self._sorted
+        target, weight, delay, channel, stochastic = self._sorted
         for t in range(steps):
             for events in (on[bounds[t] : bounds[t + 1]], looped):
-                operations += _deliver(events, self._first, target, weight, delay, channel, sums, t)
+                operations += _deliver(
+                    events, self._first, target, weight, delay, channel, stochastic,
+                    self.target_bits, key, sums, t,
+                )  # fmt: skip
+            key = xorshift32(key)
             now = sums[t % self.slots]
-            for k, (row, (low, high)) in enumerate(zip(rows, self.cuts.values(), strict=True)):
-                inputs[row] = np.clip(now[k], low, high)
-                saturated += int(np.count_nonzero(inputs[row] != now[k]))
-                inputs[row] <<= self.shift[k]
-            now[:] = 0
+            if self.noise is not None:
+                added, word = self.noise.run(n, word)
+                now[0] += added
+            saturated += _collect(now, cuts, shift, rows, inputs)
             if "x" in names:
                 x = _words(x, inputs[names.index("x")])
             kind.kernel(kind.modes, state, self.registers, self.profile, inputs, outputs)
-            ids = np.flatnonzero(outputs[0])
+            (ids,) = outputs[0].nonzero()
             spikes.append(ids)
             if self.loop is not None:
                 looped = ids + self.loop
@@ -244,6 +277,41 @@ class Network:
         )
 
 
+def checked_events(
+    ticks: ArrayLike, axons: ArrayLike, steps: int, exist: int
+) -> tuple[Array, Array]:
+    """Ticks and axons of events, as arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Arrays that are not of integers or not equally long; the first event beyond `steps` ticks
+        or the axons that `exist`; `steps` that is no integer or out of range.
+    """
+    check_parameters(SimpleNamespace(steps=steps), {"steps": (1, 1 << 31)})
+    at, on = _columns(ticks=ticks, axons=axons)
+    for name, values, high in (("ticks", at, steps - 1), ("axons", on, exist - 1)):
+        if (bad := first_outside(values, 0, high)) is not None:
+            raise ValueError(f"{name} must be in 0 .. {high}, not {values[bad]} (event {bad[0]})")
+    return at, on
+
+
+def _columns(**columns: ArrayLike) -> tuple[Array, ...]:
+    """Arrays of integers, one-dimensional, all as long as the first."""
+    arrays = []
+    for name, values in columns.items():
+        array = np.asarray(values)
+        if array.size and (array.dtype == np.uint64 or not np.issubdtype(array.dtype, np.integer)):
+            raise TypeError(f"{name} must be signed integers, not {array.dtype}")
+        arrays.append(array.astype(np.int64))
+        if array.shape != (arrays[0].size,):
+            raise ValueError(
+                f"{name} must have shape ({arrays[0].size},), as {next(iter(columns))},"
+                f" not {array.shape}"
+            )
+    return tuple(arrays)
+
+
 @njit(cache=True)
 def _deliver(
     events: Array,
@@ -252,16 +320,38 @@ def _deliver(
     weight: Array,
     delay: Array,
     channel: Array,
+    stochastic: Array,
+    target_bits: int,
+    key: np.uint32,
     sums: Array,
     tick: int,
 ) -> int:
     """Add the weights of the events' synapses; how many there were."""
     slots, operations = sums.shape[0], 0
+    tick_key: int = np.int64(key)  # type: ignore[assignment]  # signed, as addresses are
     for axon in events:
         for k in range(first[axon], first[axon + 1]):
-            sums[(tick + delay[k]) & (slots - 1), channel[k], target[k]] += weight[k]
+            added = weight[k]
+            if stochastic[k]:
+                number = synapse_random(tick_key, axon << target_bits | target[k])
+                added = np.sign(added) if abs(added) >= number else 0
+            sums[(tick + delay[k]) & (slots - 1), channel[k], target[k]] += added
         operations += first[axon + 1] - first[axon]
     return operations
+
+
+@njit(cache=True)
+def _collect(sums: Array, cuts: Array, shift: Array, rows: Array, inputs: Array) -> int:
+    """Make inputs of the sums of a tick, and clear them; how many were cut."""
+    saturated = 0
+    for k in range(rows.size):
+        low, high = cuts[k]
+        for j in range(sums.shape[1]):
+            cut = min(max(sums[k, j], low), high)
+            saturated += cut != sums[k, j]
+            inputs[rows[k], j] = cut << shift[k]
+            sums[k, j] = 0
+    return saturated
 
 
 @njit(cache=True)

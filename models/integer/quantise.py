@@ -1,174 +1,123 @@
-"""From a neuron in physical units to the integers of `lif`, and what is lost on the way.
+"""From a neuron in physical units to the integers of `lif`; see `quantised`.
 
-Integers count LSB from v_rest. With a = exp(-dt / tau_m), the exact step of the membrane under a
-drive mu held for dt is v' = a v + (1 - a) mu, a jump adds its weight, and white noise
-(tau_m dV/dt = -(V - v_rest) + mu + sigma sqrt(tau_m) xi, Brunel 2000) adds a normal variable of
-mean (1 - a) mu and standard deviation sigma sqrt((1 - a**2) / 2). Each number is rounded to the
-nearest that the hardware has, and the difference is reported.
+A held drive is part of the integer input, of which one unit is one LSB.
 """
 
 from dataclasses import dataclass
-from math import exp, expm1, inf, log, log1p, sqrt
+from math import exp, expm1, inf, log, log1p
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..neuron import LIF
 from .input import IntegerInput
-from .laws import decay
+from .laws import Rounding, dead_zone, decay, rounding_bias
 from .lif import IntegerLIF
+from .quantised import Loss, Quantised, Span
 
 
 @dataclass(frozen=True)
-class Loss:
-    """A quantity that was wanted and what the integers make of it, in SI units."""
-
-    name: str
-    wanted: float
-    got: float
-    unit: str
-
-
-@dataclass(frozen=True)
-class Quantised:
-    """An integer neuron and its scale.
-
-    Parameters
-    ----------
-    neuron : IntegerLIF
-    ideal : LIF
-        The neuron that was to be realised; its rest is the integer 0, its tau_m scales noise.
-    dt : float
-        Time of one step in s.
-    lsb : float
-        V per LSB.
-    gain : float
-        LSB per step and V of a held drive.
-    """
+class QuantisedLIF(Quantised):
+    """An `IntegerLIF` and its scale; see `Quantised`."""
 
     neuron: IntegerLIF
-    ideal: LIF
-    dt: float
-    lsb: float
-    gain: float
 
     @property
     def lost(self) -> tuple[Loss, ...]:
         """What was wanted and what the integers mean: tau_m, v_th, v_reset, t_ref."""
-        a = decay(self.neuron)
-        got = {
-            "tau_m": inf if a == 1 else 0.0 if a == 0 else -self.dt / log(a),
-            "v_th": self.neuron.threshold * self.lsb + self.ideal.v_rest,
-            "v_reset": self.neuron.v_reset * self.lsb + self.ideal.v_rest,
-            "t_ref": self.neuron.refractory * self.dt,
-        }
-        units = {"tau_m": "s", "v_th": "V", "v_reset": "V", "t_ref": "s"}
-        return tuple(
-            Loss(name, float(getattr(self.ideal, name)), value, units[name])
-            for name, value in got.items()
+        return losses(
+            self,
+            decay(self.neuron),
+            self.neuron.threshold,
+            self.neuron.v_reset,
+            self.neuron.refractory,
         )
 
     @property
-    def realised(self) -> LIF:
-        """The neuron that the integers describe, rounding of the state aside.
-
-        Raises
-        ------
-        ValueError
-            The integers have no leak, or nothing but leak.
-        """
-        return LIF(v_rest=self.ideal.v_rest, **{loss.name: loss.got for loss in self.lost})
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest v."""
+        return self.neuron.v_min, self.neuron.v_max
 
     @property
-    def range(self) -> tuple[float, float]:
-        """Smallest and largest voltage that the state can hold, in V."""
-        return (
-            self.neuron.v_min * self.lsb + self.ideal.v_rest,
-            self.neuron.v_max * self.lsb + self.ideal.v_rest,
-        )
+    def kick(self) -> float:
+        """One LSB."""
+        return self.lsb
 
-    def to_volts(self, v: ArrayLike) -> Any:
-        """Voltages in V of integer states, of any shape."""
-        return np.asarray(v) * self.lsb + self.ideal.v_rest
+    @property
+    def input_width(self) -> int:
+        """As of the neuron."""
+        return self.neuron.input_width
 
-    def to_integers(self, v: ArrayLike) -> NDArray[np.int64]:
-        """Nearest integer states of voltages in V, saturating, of any shape."""
-        nearest = np.rint((np.asarray(v) - self.ideal.v_rest) / self.lsb)
-        return np.clip(nearest, self.neuron.v_min, self.neuron.v_max).astype(np.int64)
+    @property
+    def bias(self) -> float:
+        """Shift of the mean drive by rounding."""
+        return rounding_bias(self.neuron, self.lsb)
 
-    def drive(self, mu: float) -> float:
-        """LSB per step of a held drive `mu` in V, not rounded."""
-        return self.gain * mu
+    @property
+    def dead_zone(self) -> tuple[float, float]:
+        """Where the leak does nothing."""
+        return dead_zone(self.neuron, self.lsb)
 
-    def jump(self, weight: float) -> float:
-        """LSB of a jump of `weight` V, not rounded."""
-        return weight / self.lsb
+    @property
+    def kicks(self) -> Span:
+        """From one LSB to what ends at the lowest state or fills the input."""
+        return Span(self.lsb, self.lsb * (1 << (min(self.input_width, self.neuron.width) - 1)))
 
-    def input_constant(self, mu: float) -> tuple[IntegerInput, tuple[Loss, ...]]:
-        """A held drive `mu` in V, and what its rounding loses.
+    @property
+    def drives(self) -> Span:
+        """From one LSB per step to what fills the input."""
+        return Span(1 / self.gain, ((1 << (self.input_width - 1)) - 1) / self.gain)
 
-        Raises
-        ------
-        ValueError
-            A drive beyond the neuron's `input_width`.
-        """
-        k = round(self.drive(mu))
-        low, high = -(1 << (self.neuron.input_width - 1)), (1 << (self.neuron.input_width - 1)) - 1
-        if not low <= k <= high:
-            raise ValueError(
-                f"mu = {mu} V is {k} LSB per step, beyond {low} .. {high} of input_width"
-                f" {self.neuron.input_width}"
-            )
-        return IntegerInput.constant(k), (Loss("mu", mu, k / self.drive(1.0), "V"),)
+    @property
+    def cost(self) -> str:
+        """Memory of a neuron and products of an update."""
+        n = self.neuron
+        products = f"1 product {n.width} x {n.leak_bits + 1}" if n.leak == "multiply" else "shifts"
+        return f"{sum(field.width for field in n.state.values())} bits, {products}"
 
-    def input_white_noise(self, mu: float, sigma: float) -> tuple[IntegerInput, tuple[Loss, ...]]:
-        """White noise of mean `mu` and `sigma` > 0 in V, and what rounding and saturation lose."""
-        sd = sqrt(-expm1(-2 * self.dt / self.ideal.tau_m) / 2) / self.lsb
-        source = IntegerInput.gaussian(self.drive(mu), sigma * sd, self.neuron.input_width)
-        return source, (
-            Loss("mu", mu, source.mean / self.drive(1.0), "V"),
-            Loss("sigma", sigma, sqrt(source.variance) / sd, "V"),
-        )
+    def inputs(self, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """The input ``i``."""
+        return {"i": values}
 
-    def input_poisson(
-        self, mu: float, rates: ArrayLike, weights: ArrayLike
-    ) -> tuple[IntegerInput, tuple[Loss, ...]]:
-        """Poisson synapses on top of a held drive, and what rounding and saturation lose.
+    def chain(self, source: IntegerInput) -> tuple[IntegerLIF, IntegerInput]:
+        """The neuron itself."""
+        return self.neuron, source
 
-        Parameters
-        ----------
-        mu : float
-            Held drive in V.
-        rates : array_like of float, shape (synapses,)
-            Events per s, all synapses of one weight together.
-        weights : array_like of float, shape (synapses,)
-            Jump of one event in V.
 
-        Returns
-        -------
-        source : IntegerInput
-        lost : tuple of Loss
-            The held drive, each weight, and the mean and standard deviation of a step's input as
-            the drive mu and the sigma of white noise that have the same.
-        """
-        r, w = np.atleast_1d(rates).astype(float), np.atleast_1d(weights).astype(float)
-        jumps = np.rint(w / self.lsb).astype(np.int64)
-        offset = round(self.drive(mu))
-        source = IntegerInput.poisson(r * self.dt, jumps, offset, self.neuron.input_width)
-        one, sd = self.drive(1.0), sqrt(-expm1(-2 * self.dt / self.ideal.tau_m) / 2) / self.lsb
-        mean = self.drive(mu) + float(r @ w) * self.dt / self.lsb
-        variance = float(r @ w**2) * self.dt / self.lsb**2
-        names = [f"weight {k}" for k in range(w.size)]
-        return source, (
-            Loss("mu", mu, offset / one, "V"),
-            *(
-                Loss(name, float(wanted), float(got) * self.lsb, "V")
-                for name, wanted, got in zip(names, w, jumps, strict=True)
-            ),
-            Loss("mean drive", mean / one, source.mean / one, "V"),
-            Loss("sigma", sqrt(variance) / sd, sqrt(source.variance) / sd, "V"),
-        )
+def losses(
+    made: Quantised, decay: float, threshold: int, v_reset: int, refractory: int
+) -> tuple[Loss, ...]:
+    """What was wanted of tau_m, v_th, v_reset and t_ref, and what integers make of them.
+
+    Parameters
+    ----------
+    made : Quantised
+        For the neuron that was wanted and the scale.
+    decay : float
+        Factor of v in a step.
+    threshold : int
+        The smallest v that fires.
+    v_reset, refractory : int
+        In LSB; updates that are skipped after a spike.
+    """
+    ideal = made.ideal
+    got = {
+        "tau_m": inf if decay == 1 else 0.0 if decay == 0 else -made.dt / log(decay),
+        "v_th": threshold * made.lsb + ideal.v_rest,
+        "v_reset": v_reset * made.lsb + ideal.v_rest,
+        "t_ref": refractory * made.dt,
+    }
+    units = {"tau_m": "s", "v_th": "V", "v_reset": "V", "t_ref": "s"}
+    return tuple(
+        Loss(name, float(getattr(ideal, name)), value, units[name]) for name, value in got.items()
+    )
+
+
+def check_scale(**scale: float) -> None:
+    """Refuse a time step or an LSB that is not finite and above 0."""
+    for name, value in scale.items():
+        if not 0 < value < inf:
+            raise ValueError(f"{name} must be finite and > 0, not {value}")
 
 
 def quantise(
@@ -178,10 +127,10 @@ def quantise(
     width: int,
     leak: Literal["multiply", "shift"] = "multiply",
     leak_bits: int = 16,
-    rounding: Literal["floor", "nearest", "stochastic"] = "nearest",
+    rounding: Rounding = "nearest",
     reset: Literal["value", "subtract"] = "value",
     input_width: int = 16,
-) -> Quantised:
+) -> QuantisedLIF:
     """The integer neuron nearest to a neuron in physical units.
 
     Parameters
@@ -201,9 +150,7 @@ def quantise(
         `dt` or `lsb` not above 0, or a `width` that cannot hold threshold and reset, with the
         smallest that can.
     """
-    for name, value in (("dt", dt), ("lsb", lsb)):
-        if not 0 < value < inf:
-            raise ValueError(f"{name} must be finite and > 0, not {value}")
+    check_scale(dt=dt, lsb=lsb)
     threshold = round((neuron.v_th - neuron.v_rest) / lsb)
     v_reset = round((neuron.v_reset - neuron.v_rest) / lsb) if reset == "value" else 0
     lowest = -v_reset - 1 if v_reset < 0 else v_reset  # -2**b .. 2**b - 1 are b bits and a sign
@@ -234,7 +181,7 @@ def quantise(
         reset=reset,
         input_width=input_width,
     )
-    return Quantised(integer, neuron, dt, lsb, -expm1(-dt / neuron.tau_m) / lsb)
+    return QuantisedLIF(integer, neuron, dt, lsb, -expm1(-dt / neuron.tau_m) / lsb)
 
 
 def _nearest_shift(dt: float, tau_m: float) -> int:

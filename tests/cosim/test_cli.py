@@ -109,7 +109,7 @@ PULSES = 'kind = "input spikes"\ntimes = ["0 s"]\namplitude = "{}"\nwidth = "1 u
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("[rtl]", "[rtl]\nwidht = 16", "unknown field `widht` - at `$.rtl`; allowed: dt, lsb"),
+        ("[rtl]", "[rtl]\nwidht = 16", "unknown field `widht` - at `$.rtl`; allowed: platform, dt"),
         ("[reference]", "[fpga]\n[reference]", "unknown field `fpga`; allowed: title, neuron"),
         ('tau_m = "20 ms"', 'tau_m = "20 pF"', "'20 pF' is a capacitance: write a time"),
         ('v_reset = "10 mV"', 'v_reset = "20 mV"', "v_reset must be < v_th = 0.02 V, not 0.02"),
@@ -128,7 +128,7 @@ PULSES = 'kind = "input spikes"\ntimes = ["0 s"]\namplitude = "{}"\nwidth = "1 u
         (
             "width = 16",
             "width = 16\ninput_width = 4",
-            "RTL, drives, dt 100 µs: the source's values",
+            "RTL, drives, dt 100 µs: mu = 0.01 V is 64 LSB per step, beyond -8 .. 7",
         ),
         (CONSTANT, f"{CONSTANT}\non = []", "[[stimulus]] drives: on = [] must name one of the"),
         (CONSTANT, f'{CONSTANT}\non = ["spice"]', "sections ['reference', 'rtl']"),

@@ -1,5 +1,6 @@
 """The compiled core against the integer model, bit for bit; and what the engine must catch."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,24 @@ from rheobase.cosim import doctor
 from rheobase.cosim.engines import model as engine_model
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.engines.events import CoreRun, decode
-from rheobase.hdl import verilog, yosys
+from rheobase.hdl import emit, yosys
 from rheobase.hdl.neuron_core import NeuronCore
+from rheobase.hdl.verilog import TOP
+from rheobase.models.integer.kind import run
 from rheobase.models.integer.lif import IntegerLIF
+from rheobase.models.integer.loihi import Loihi
+from rheobase.models.integer.noise import words
+from rheobase.models.integer.spinnaker import SpiNNaker
+from rheobase.models.integer.truenorth import TrueNorth
 from tests.mutants import MUTANTS, write_verilog
 
-UPDATES = 900_000  # in each of the twelve modes
+UPDATES = 900_000  # in each of the sixteen modes
 MODES = list(
-    product(("multiply", "shift"), ("floor", "nearest", "stochastic"), ("value", "subtract"))
+    product(
+        ("multiply", "shift"),
+        ("floor", "nearest", "stochastic", "truncate"),
+        ("value", "subtract"),
+    )
 )
 
 
@@ -63,7 +74,9 @@ def patterns(rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.bo
 def same(done: CoreRun, neuron: IntegerLIF, currents: NDArray[np.int64]) -> bool:
     """Whether a run is without violations and equals the integer model in spikes and states."""
     model = neuron.run(currents)
-    states = done.v is None or bool(np.all(done.v == model.v) and np.all(done.r == model.r))
+    states = done.state is None or bool(
+        np.all(done.state["v"] == model.v) and np.all(done.state["r"] == model.r)
+    )
     spikes = all(map(np.array_equal, done.spikes, model.spikes))
     return not done.violations and spikes and states and done.updates == currents.size
 
@@ -111,7 +124,7 @@ def test_widest_and_longest() -> None:
     currents = rng.integers(-(2**31), 2**31, (65_600, 7))
     done = CxxrtlCore(neuron, 7).run(currents)
     assert same(done, neuron, currents)
-    assert len(done.spikes[0]) > 7 and done.r is not None and np.any(done.r > 0)
+    assert len(done.spikes[0]) > 7 and done.state is not None and np.any(done.state["r"] > 0)
 
 
 SMALL = {
@@ -177,7 +190,8 @@ def test_generator_waits_in_a_stall() -> None:
 
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return verilog.write(tmp_path_factory.mktemp("verilog"), SMALL["shift"], 16)[0]
+    core = NeuronCore(SMALL["shift"], 16, SMALL["shift"].seed)
+    return emit.convert(core, TOP).write(tmp_path_factory.mktemp("verilog"))
 
 
 def test_delivered_verilog(delivered: Path) -> None:
@@ -188,7 +202,7 @@ def test_delivered_verilog(delivered: Path) -> None:
     direct = CxxrtlCore(neuron, 16).run(currents, *pattern)
     read_back = CxxrtlCore.from_verilog(delivered, neuron, 16).run(currents, *pattern)
     assert same(read_back, neuron, currents)
-    assert read_back.v is None and read_back.r is None
+    assert read_back.state is None
     assert (read_back.cycles, read_back.stalls) == (direct.cycles, direct.stalls)
 
 
@@ -209,7 +223,7 @@ def test_faulty_verilog(tmp_path: Path) -> None:
             r"o__payload \(output, 6 bits\) is output, 7",
         ),
         ({"endmodule": ""}, "not Verilog that Yosys can read"),
-        ({"lif_core_state.hex": "other.hex"}, "other.hex"),
+        ({"lif_core_zeros_16.hex": "other.hex"}, "other.hex"),
     ],
     ids=["port missing", "port too wide", "no Verilog", "memory file missing"],
 )  # fmt: skip
@@ -220,7 +234,7 @@ def test_other_verilog(
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
-    (tmp_path / "lif_core_state.hex").write_text("0\n" * 16)
+    (tmp_path / "lif_core_zeros_16.hex").write_text("0\n" * 16)
     (tmp_path / "other.v").write_text(text)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         CxxrtlCore.from_verilog(tmp_path / "other.v", SMALL["shift"], 16)
@@ -237,12 +251,12 @@ def test_missing_yowasp(monkeypatch: pytest.MonkeyPatch, delivered: Path) -> Non
 
 def test_hung_core_is_told(tmp_path: Path, delivered: Path) -> None:
     text = delivered.read_text()
-    ready = next(line for line in text.splitlines() if "assign i__ready" in line)
+    ready = next(line for line in text.splitlines() if "assign i__ready =" in line)
     path = tmp_path / "hung.v"
     path.write_text(text.replace(ready, "  assign i__ready = 1'h0;"))
-    (tmp_path / "lif_core_state.hex").write_text("0\n" * 16)
+    (tmp_path / "lif_core_zeros_16.hex").write_text("0\n" * 16)
     done = CxxrtlCore.from_verilog(path, SMALL["shift"], 16).run(np.zeros((2, 16), int))
-    assert "hung: took 0 of 32 currents" in done.violations
+    assert "hung: took 0 of 32 inputs" in done.violations
 
 
 def test_single_evaluation_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +270,9 @@ def test_single_evaluation_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     assert slow.library != fast.library
     a, b = fast.run(currents, *pattern), slow.run(currents, *pattern)
     assert (a.cycles, a.stalls, a.gaps, a.violations) == (b.cycles, b.stalls, b.gaps, ())
-    for one, other in zip((*a.spikes, a.v, a.r), (*b.spikes, b.v, b.r), strict=True):
+    assert a.state is not None and b.state is not None
+    parts = ((*each.spikes, *each.state.values()) for each in (a, b))
+    for one, other in zip(*parts, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -329,7 +345,7 @@ def test_patterns_let_something_through(small_core: CxxrtlCore, name: str, patte
 @pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty cache for compiled cores; Yosys keeps its own, which takes long to fill."""
-    load = yosys.load(NeuronCore(SMALL["shift"], 9), verilog.TOP)
+    load = yosys.load(NeuronCore(SMALL["shift"], 9), TOP)
     model = yosys.run(f"{load}write_cxxrtl -g0\n")
     monkeypatch.setattr(yosys, "run", lambda script: model)
     monkeypatch.setattr(yosys, "cache_folder", lambda: tmp_path)
@@ -357,3 +373,68 @@ def test_compiler_that_fails(empty_cache: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(RuntimeError, match=r"could not compile the core.*no-such-option"):
         CxxrtlCore(SMALL["shift"], 9)
     assert list((empty_cache / "rheobase").iterdir()) == []
+
+
+KINDS = {
+    "lava": Loihi("lava", 4095, 200, 20, bias_mant=70),
+    "nengo": Loihi("nengo", 300, 200, 20, bias_mant=70, refractory=3),
+    "truenorth": TrueNorth(
+        20, "saturate", 900, -800, 4, -100, leak_stochastic=True, leak_reversal=True
+    ),
+    "spinnaker": SpiNNaker(
+        32768, 31170, 2, -70 << 15, -70 << 15, -50 << 15, 21 << 15, 0, 2**32 - 1, 2**31, 2**32 - 1
+    ),
+}
+
+
+@pytest.mark.parametrize("profiles", [1, 3])
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_equals_its_model(name: str, profiles: int) -> None:
+    """Inputs of up to 64 bits, states of up to 113, registers of one profile or of several."""
+    kind, n, steps = KINDS[name], 20, 3000
+    changed = {"lava": "bias_mant", "nengo": "bias_mant", "truenorth": "leak"}
+    field = changed.get(name, "i_offset")
+    neurons = [
+        replace(kind, **{field: getattr(kind, field) + k % profiles})  # type: ignore[type-var]
+        for k in range(n)
+    ]
+    rng = np.random.default_rng(4)
+    inputs = {
+        field: rng.integers(-300, 300, (steps, n))
+        for field in kind.inputs
+        if field in ("i", "noise")
+    }
+    if name == "lava":
+        inputs = {"i": inputs["i"] // 8, "clear": (rng.random((steps, n)) < 0.01).astype(int)}
+    if name == "spinnaker":
+        inputs = {
+            field: rng.integers(0, 1 << bits, (steps, n))
+            for field, bits in (("x_e", 24), ("x_i", 20))
+        }
+    core = NeuronCore(neurons, n, 77) if profiles > 1 else NeuronCore(kind, n, 77)
+    done = CxxrtlCore(neurons if profiles > 1 else kind, n, core).run(inputs, *patterns(rng))
+    given = dict(inputs)
+    if "x" in kind.inputs:
+        given["x"] = words(77, steps * n).reshape(steps, n)
+    start = {state: np.full(n, kind.registers[register]) for state, register in kind.start.items()}
+    model = run(neurons if profiles > 1 else kind, given, start)
+    assert done.violations == ()
+    assert all(map(np.array_equal, done.spikes, model.spikes)) and done.spikes[0].size > 100
+    assert done.state is not None and done.state.keys() == model.state.keys()
+    for state, values in done.state.items():
+        np.testing.assert_array_equal(values, model.state[state])
+
+
+def test_inputs_by_name_are_checked() -> None:
+    core = CxxrtlCore(KINDS["lava"], 16)
+    i = np.zeros((3, 16), int)
+    for inputs, error in [
+        ({"i": i}, "inputs must be i, clear, not i"),
+        ({"i": i, "clear": i + 2}, "inputs clear must be in 0 .. 1, not 2"),
+        ({"i": i, "clear": i[:2]}, "inputs clear must be of 16 neurons, not"),
+        ({"i": i[:, :9], "clear": i}, "inputs i must be of 16 neurons, not"),
+    ]:
+        with pytest.raises(ValueError, match=error):
+            core.run(inputs)
+    with pytest.raises(TypeError, match="a mapping of i, clear"):
+        core.run(i)

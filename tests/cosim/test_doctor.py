@@ -94,7 +94,7 @@ def test_an_unknown_tool_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("manager", "packages"),
-    [("apt-get", ["g++", "iverilog", "ngspice"]), ("brew", ["icarus-verilog", "ngspice"])],
+    [("apt-get", ["g++", "iverilog", "make", "ngspice"]), ("brew", ["icarus-verilog", "ngspice"])],
 )
 def test_packages_for_the_first_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manager: str, packages: list[str]

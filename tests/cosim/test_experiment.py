@@ -62,6 +62,26 @@ def test_a_whole_experiment(tmp_path: Path) -> None:
         ('"white noise"', '"pink noise"', "kind = 'pink noise'"),
         ("width = 12", 'width = "wide"', "Expected `int`, got `str` - at `$.rtl.width`"),
         ('lsb = "0.0125 mV"', 'lsb = "0 mV"', "[rtl] lsb must be > 0 V, not 0.0"),
+        (
+            "[rtl]",
+            '[rtl]\nplatform = "odin"',
+            "platform = 'odin' must be one of 'generic'",
+        ),
+        (
+            "width = 12",
+            'platform = "loihi"\nleak_bits = 12',
+            "unknown field `leak_bits` - at `$.rtl`; allowed: platform, dt, neurons, spikes, seed",
+        ),
+        (
+            'width = 12\nlsb = "0.0125 mV"',
+            'platform = "spinnaker"\nlsb = "1 mV"',
+            "unknown field `lsb` - at `$.rtl`; allowed: platform, dt, neurons, spikes, seed",
+        ),
+        (
+            "width = 12",
+            'platform = "truenorth"\nrounding = "floor"',
+            "unknown field `rounding` - at `$.rtl`; allowed: platform, dt, neurons, spikes, seed",
+        ),
         ('dt = ["0.1 ms"]\nwidth', 'dt = ["20 ms"]\nwidth', "[rtl] dt must be > 0 s and < tau_m"),
         ("[neuron]", "[neuron", "not TOML"),
     ],

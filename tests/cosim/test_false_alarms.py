@@ -20,7 +20,7 @@ from scipy import stats
 from rheobase.cosim.budget import Check, Point, Term, overall
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.experiment import Experiment, load
-from rheobase.cosim.substrates import rtl
+from rheobase.cosim.substrates import law, rtl
 from rheobase.cosim.verify import CONFIDENCE, verify
 from rheobase.models.integer.input import IntegerInput
 from rheobase.models.integer.lif import IntegerLIF
@@ -75,7 +75,7 @@ class _Memory:
     def __init__(self) -> None:
         self.sources: dict[bytes, IntegerInput] = {}
         self.core = cache(CxxrtlCore)
-        markov = rtl.markov.solve, rtl.markov.isi_pmf
+        markov = law.markov.solve, law.markov.isi_pmf
         self.solve, self.isi_pmf = map(self.by_value, markov)
 
     def by_value(self, compute: Any) -> Any:
@@ -113,8 +113,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Run]]:
     experiment, memory = load(path), _Memory()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rtl, "CxxrtlCore", memory.engine)
-        patch.setattr(rtl.markov, "solve", memory.solve)
-        patch.setattr(rtl.markov, "isi_pmf", memory.isi_pmf)
+        patch.setattr(law.markov, "solve", memory.solve)
+        patch.setattr(law.markov, "isi_pmf", memory.isi_pmf)
         yield [
             verify([seeded(experiment, seed)], lambda text: None).findings.checks
             for seed in range(1, RERUNS + 1)

@@ -18,7 +18,9 @@ from rheobase.analog.lif import AnalogLIF
 from rheobase.cosim.budget import overall
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.experiment import Experiment, load
+from rheobase.cosim.substrates import law as laws_of_rtl
 from rheobase.cosim.substrates import reference, rtl, spice, theory
+from rheobase.cosim.substrates.core import realise
 from rheobase.cosim.verify import Run, verify
 from rheobase.hdl.neuron_core import NeuronCore
 from rheobase.models.integer.lif import IntegerLIF
@@ -156,22 +158,23 @@ DELIVERED = CURVE.replace("count = 255", "count = 15") + "neurons = 16\nicarus_s
 def test_a_fault_in_a_verilog_file(write: Write, tmp_path: Path, fault: str | None) -> None:
     """`verify --verilog`: the file is judged on both simulators, and by theory."""
     experiment = write(DELIVERED)
-    neuron = rtl.realise(experiment, 1e-4).neuron
+    neuron = realise(experiment, 1e-4).neuron
     core = NeuronCore(neuron, 16, neuron.seed) if fault is None else MUTANTS[fault](neuron, 16)
     run = judge(experiment, write_verilog(core, tmp_path))
     caught = {
         "f-I: differences from the integer model",
         "f-I: differences of the delivered Verilog (Icarus)",
         "f-I: rate",
+        "f-I: dynamic range of the drive",
     }
     assert disagreeing(run) == (set() if fault is None else caught)
 
 
 def test_a_judge_that_is_one_lsb_off(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Theory with a fault is no better than a core with one."""
-    solve, experiment = rtl.markov.solve, write(NOISE)
+    solve, experiment = laws_of_rtl.markov.solve, write(NOISE)
     monkeypatch.setattr(
-        rtl.markov,
+        laws_of_rtl.markov,
         "solve",
         lambda neuron, source: solve(replace(neuron, threshold=neuron.threshold + 1), source),
     )

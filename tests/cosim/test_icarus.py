@@ -1,5 +1,6 @@
 """The delivered Verilog in an event-driven simulator, under random gaps and stalls."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 
 from rheobase.cosim import doctor
 from rheobase.cosim.engines import icarus
-from rheobase.hdl import verilog
+from rheobase.hdl import emit
+from rheobase.hdl.neuron_core import NeuronCore
+from rheobase.hdl.verilog import TOP
 from rheobase.models.integer.lif import IntegerLIF
 from tests.mutants import MUTANTS, write_verilog
 
@@ -50,7 +53,7 @@ def differs(done: icarus.IcarusRun, neuron: IntegerLIF, currents: np.ndarray) ->
 def test_equals_the_integer_model(neuron: IntegerLIF, tmp_path: Path) -> None:
     """More than 1e5 updates together, with gaps and stalls: no event lost, no rule broken."""
     currents = some_currents(neuron, STEPS, N)
-    path = verilog.write(tmp_path, neuron, N)[0]
+    path = emit.convert(NeuronCore(neuron, N, neuron.seed), TOP).write(tmp_path)
     done = icarus.run(path, neuron, N, currents, seed=5, idle=0.2, backpressure=0.4)
     assert done.violations == ()
     assert not differs(done, neuron, currents)
@@ -72,7 +75,8 @@ def test_catches(fault: str, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     neuron = NEURONS["shift, stochastic, subtract"]
-    return verilog.write(tmp_path_factory.mktemp("small"), neuron, 8)[0]
+    core = NeuronCore(neuron, 8, neuron.seed)
+    return emit.convert(core, TOP).write(tmp_path_factory.mktemp("small"))
 
 
 @pytest.mark.parametrize(
@@ -87,8 +91,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_protocol_monitor(small: Path, tmp_path: Path, ready: str, messages: list[str]) -> None:
     """A core that breaks the rules of its streams is reported, whatever its spikes."""
     text = small.read_text()
-    line = next(line for line in text.splitlines() if "assign i__ready" in line)
-    (tmp_path / verilog.MEMORY_FILE).write_text("0\n" * 8)
+    line = next(line for line in text.splitlines() if "assign i__ready =" in line)
+    shutil.copy(small.with_name("lif_core_zeros_8.hex"), tmp_path)
     path = tmp_path / "core.v"
     path.write_text(text.replace(line, f"  assign i__ready = {ready};"))
     neuron = NEURONS["shift, stochastic, subtract"]
@@ -139,7 +143,7 @@ def test_other_verilog(small: Path, tmp_path: Path, old: str, new: str, message:
     text = small.read_text()
     assert old in text
     (tmp_path / "core.v").write_text(text.replace(old, new))
-    (tmp_path / verilog.MEMORY_FILE).write_text("0\n" * 8)
+    shutil.copy(small.with_name("lif_core_zeros_8.hex"), tmp_path)
     neuron = NEURONS["shift, stochastic, subtract"]
     with pytest.raises(ValueError, match=message):
         icarus.run(tmp_path / "core.v", neuron, 8, np.zeros((1, 8), int), seed=1)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.experiment import Experiment, built_in
-from rheobase.cosim.substrates.rtl import Core, realise
+from rheobase.cosim.substrates.core import Core, realise
 from rheobase.models.neuron import LIF
 from rheobase.models.reference import lif
 from rheobase.models.stimulus import InputSpikes
@@ -135,9 +135,9 @@ def test_the_rtl_has_the_chips_voltages(
     assert model is not None
     states = np.empty((STEPS, NEURONS), np.int64)
     for step in range(STEPS):  # stop after each step, and look
-        v = engine.run(currents[: step + 1]).v
-        assert v is not None
-        states[step] = v
+        state = engine.run(currents[: step + 1]).state
+        assert state is not None
+        states[step] = state["v"]
     assert np.array_equal(states, model)
     differs = np.flatnonzero((states != chip[:, 1:2]).any(axis=1))
     assert differs.tolist() == LOIHI

@@ -12,11 +12,12 @@ from rheobase.cosim.vectors.check import Mismatch, check
 from rheobase.cosim.vectors.file import read
 
 FOLDER = Path(__file__).parents[1] / "vectors"
-FILES = sorted(path.name for kind in ("loihi", "truenorth") for path in FOLDER.glob(f"{kind}*"))
+FILES = sorted(path.name for path in FOLDER.glob("*.json"))
 LAVA, NENGO = (FOLDER / f"loihi_{name}.json" for name in ("lava_bitacc", "nengo_emulator"))
 RANC_SIM, RANC_RTL, PAIBOX = (
     FOLDER / f"truenorth_{name}.json" for name in ("ranc_sim", "ranc_rtl9", "paibox")
 )
+SPINNAKER = FOLDER / "spinnaker_lif_arm.json"
 
 
 @pytest.mark.parametrize("on", ["reference", "rtl"])
@@ -65,6 +66,11 @@ def put_parameter(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda vector: vector["params"].update(values)
 
 
+def put_derived(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda vector: vector["derived"].update(values)
+
+
+OWN = FOLDER / "rheobase_truenorth.json"
 REFUSED: dict[str, tuple[Path, Callable[[dict[str, Any]], None], str]] = {
     "missing field": (LAVA, lambda v: v.pop("u"), "Object missing required field `u`"),
     "surplus field": (LAVA, put(w=[1]), "Object contains unknown field `w`"),
@@ -126,6 +132,28 @@ REFUSED: dict[str, tuple[Path, Callable[[dict[str, Any]], None], str]] = {
     ),
     "negative magnitude": (PAIBOX, put_parameter(neg_threshold_abs=-1), "Expected `int` >= 0"),
     "wide reset": (PAIBOX, put_parameter(reset_v=1 << 31), "v_reset must be in -2147483648 .. "),
+    "other registers": (
+        SPINNAKER,
+        put_derived(exc_decay=4171219069),
+        r"derived\.exc_decay must be 4171219068, which params make, not 4171219069",
+    ),
+    "other times": (
+        SPINNAKER,
+        put_parameter(tau_m=250757),
+        r"derived\.R_membrane must be 250787, which params make, not 250786",
+    ),
+    "no time step": (SPINNAKER, put_parameter(ts=0), "ts must be in 1 .. 2147483647, not 0"),
+    "surplus register": (SPINNAKER, put_derived(w=1), r"unknown field `w` - at `\$.derived`"),
+    "no such model": (SPINNAKER, put_parameter(model="Izhikevich"), "Invalid enum value 'Izhi"),
+    "no such product": (SPINNAKER, put_parameter(mult="exact"), "Invalid enum value 'exact'"),
+    "half an input": (SPINNAKER, lambda v: v.pop("x_inh"), "missing required field `x_inh`"),
+    "no such kind": (OWN, put(kind="izhikevich"), "Invalid enum value 'izhikevich'"),
+    "no such parameter of ours": (OWN, put_parameter(tau=1), "params: .* keyword argument 'tau'"),
+    "a parameter of ours out of range": (OWN, put_parameter(width=64), "width must be in 4 .. 32"),
+    "no such state": (OWN, put(start={"u": 0}), "start must be among v, not 'u'"),
+    "no such input": (OWN, put(inputs={"q": [0]}), "inputs must be among i, x, not 'q'"),
+    "half of the inputs": (OWN, put(inputs={"i": [0]}), "inputs must have 'x', too"),
+    "nothing of that name": (OWN, put(expected={"s": [0]}), "expected must be among v, spike"),
 }
 
 

@@ -36,7 +36,7 @@ def test_verilog_of_a_built_in_experiment(
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["neurons"] == 256
     assert manifest["scales"] == {"v_per_lsb": 0.78125e-6, "s_per_step": 0.1e-3}
-    assert manifest["widths"]["v"] == 16
+    assert manifest["widths"]["state"]["v"] == 16
     source = (tmp_path / "lif_core.v").read_text()
     for port in manifest["ports"]:
         signed, bits = ("signed " if port["signed"] else ""), port["width"]
@@ -67,7 +67,7 @@ def test_delivered_verilog_agrees_and_a_fault_in_it_does_not(
     assert main([*verify, str(delivered / "lif_core.v")]) == 0
     source = (delivered / "lif_core.v").read_text()
     faulty = tmp_path / "lif_core.v"
-    shutil.copy(delivered / "lif_core_state.hex", tmp_path)
+    shutil.copy(delivered / "lif_core_zeros_8.hex", tmp_path)
     threshold = ">= $signed(16'h6400)"
     assert source.count(threshold) == 1
     faulty.write_text(source.replace(threshold, ">= $signed(16'h6000)"))
@@ -90,7 +90,7 @@ def test_delivered_verilog_agrees_and_a_fault_in_it_does_not(
             "lacks ports of rheobase's core: o__ready (input, 1 bits) is missing",
         ),
         ("endmodule", "", "is not Verilog that Yosys can read"),
-        ("lif_core_state.hex", "absent.hex", "reads 'absent.hex', which is not beside it"),
+        ("lif_core_zeros_8.hex", "absent.hex", "reads 'absent.hex', which is not beside it"),
     ],
 )
 def test_verilog_that_cannot_be_judged(
@@ -101,7 +101,7 @@ def test_verilog_that_cannot_be_judged(
     new: str,
     error: str,
 ) -> None:
-    shutil.copy(delivered / "lif_core_state.hex", tmp_path)
+    shutil.copy(delivered / "lif_core_zeros_8.hex", tmp_path)
     file = tmp_path / "lif_core.v"
     file.write_text((delivered / "lif_core.v").read_text().replace(old, new))
     out = tmp_path / "out"
@@ -165,7 +165,8 @@ def test_what_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path = written(tmp_path, SMALL)
     assert "has no [spice], so there is no netlist" in refused(capsys, "spice", path, *out)
     path = written(tmp_path, SPICE)
-    assert "has no [rtl], so there is no core" in refused(capsys, "verilog", path, *out)
+    error = refused(capsys, "verilog", path, *out)
+    assert "has no [rtl] of the generic platform, so there is no core" in error
     error = refused(capsys, "spice", path, *out, "--stimulus", "noise")
     assert "stimulus 'noise' must be one of ['drives']" in error
     assert "speed_up" in refused(capsys, "spice", path, *out, "--speed-up", "-1")

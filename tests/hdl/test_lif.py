@@ -100,3 +100,21 @@ def test_every_update(neuron: IntegerLIF) -> None:
 def test_fixed_rounding_numbers(rounding: str, number: int) -> None:
     neuron = IntegerLIF(8, threshold=9, leak="shift", leak_bits=4, rounding=rounding)  # type: ignore[arg-type]
     assert LIFDatapath(neuron).rounding_number({}).value == number  # type: ignore[attr-defined]
+
+
+def test_truncation_takes_its_rounding_number_from_the_sign() -> None:
+    """So that v * a goes toward zero: 0 for v >= 0, all ones for v < 0."""
+    neuron = IntegerLIF(8, threshold=9, leak_bits=4, leak_multiplier=13, rounding="truncate")
+    v, d = Signal(shape(neuron.state["v"])), Signal(4)
+    m = Module()
+    m.d.comb += d.eq(LIFDatapath(neuron).rounding_number({"v": v}))
+
+    async def bench(ctx: object) -> None:
+        for value in range(-128, 128):
+            ctx.set(v, value)  # type: ignore[attr-defined]
+            number = ctx.get(d)  # type: ignore[attr-defined]
+            assert (value * 13 + number) >> 4 == int(value * 13 / 16)
+
+    simulator = Simulator(m)
+    simulator.add_testbench(bench)
+    simulator.run()

@@ -30,7 +30,7 @@ def test_smallest_core(neuron: IntegerLIF) -> None:
     model = neuron.run(currents(400, n))
     assert done.violations == ()
     np.testing.assert_array_equal(done.spikes, model.spikes)
-    np.testing.assert_array_equal(done.v, model.v)
+    np.testing.assert_array_equal(done.state["v"], model.v)
     with pytest.raises(ValueError, match=f"n must be > {n - 1}.*not {n - 1}"):
         NeuronCore(neuron, n - 1)
 
@@ -41,7 +41,7 @@ def test_fewer_neurons_would_be_wrong() -> None:
     core.n = core.latency
     done = CxxrtlCore(MULTIPLY, core.latency, core=core).run(currents(400, core.latency))
     model = MULTIPLY.run(currents(400, core.latency))
-    assert not np.array_equal(done.v, model.v)
+    assert not np.array_equal(done.state["v"], model.v)
 
 
 @pytest.mark.parametrize("n", [True, 16.0, "16"])

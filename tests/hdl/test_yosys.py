@@ -1,9 +1,13 @@
 """Where caches go, and what Yosys says when it fails."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import Component, In, Out
 
 from rheobase.hdl import yosys
 
@@ -36,3 +40,24 @@ def test_closed_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_errors_are_told() -> None:
     with pytest.raises(RuntimeError, match=r"Yosys .*no_such_command"):
         yosys.run("no_such_command\n")
+
+
+def test_only_zeros_are_dropped() -> None:
+    """What a memory starts with goes into the tools, unless that is 0 in every word."""
+
+    class Memories(Component):
+        address: In(2)
+        zeros: Out(4)
+        words: Out(4)
+
+        def elaborate(self, platform: object) -> Module:
+            m = Module()
+            for name, init in (("zeros", [0, 0, 0]), ("words", [0, 5, 0])):
+                m.submodules[name] = memory = Memory(shape=4, depth=3, init=init)
+                port = memory.read_port()
+                m.d.comb += [port.addr.eq(self.address), getattr(self, name).eq(port.data)]
+            return m
+
+    text = yosys.run(f"{yosys.load(Memories(), 'top')}proc\nmemory_collect\nwrite_rtlil\n")
+    found = re.findall(r"cell \$mem_v2 \\(\w+)|parameter \\INIT (\S+)", text)
+    assert found == [("words", ""), ("", "12'000001010000"), ("zeros", ""), ("", "12'x")]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from rheobase.models.integer.input import IntegerInput
+from rheobase.models.integer.input import IntegerInput, _normal_bins
 
 
 def normal_bin(k, mean, sd, width):
@@ -162,3 +162,13 @@ def test_what_is_refused():
         IntegerInput.poisson([1.0], [2.5])
     with pytest.raises(ValueError, match="equally long"):
         IntegerInput.poisson([1.0, 2.0], [2])
+
+
+def test_narrow_bins_need_few_nodes():
+    """Four nodes in a narrow bin give what 32 give, but for the rounding of x**2 / 2 = 66."""
+    z = np.linspace(-11.5, 11.5, 2001)
+    nodes, weights = np.polynomial.legendre.leggauss(32)
+    for h in (2.0**-6, 2.0**-12):
+        x = z[:, None] + 0.5 * h * (nodes + 1)
+        exact = 0.5 * h / np.sqrt(2 * np.pi) * (np.exp(-0.5 * x * x) @ weights)
+        np.testing.assert_allclose(_normal_bins(z, h), exact, rtol=66 * 4 * np.finfo(float).eps)

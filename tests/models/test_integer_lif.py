@@ -22,7 +22,8 @@ def naive(p, currents, v0, r0, x):
     top = 2 ** (p.width - 1)
     for t, row in enumerate(currents):
         for j in range(n):
-            d = {"floor": 0, "nearest": scale // 2, "stochastic": x % scale}[p.rounding]
+            d = {"floor": 0, "nearest": scale // 2, "stochastic": x % scale, "truncate": None}
+            d = d[p.rounding]
             if p.rounding == "stochastic":
                 x ^= (x * 2**13) % 2**32
                 x ^= x // 2**17
@@ -30,7 +31,11 @@ def naive(p, currents, v0, r0, x):
             if r[j] > 0:
                 r[j] -= 1
                 continue
-            if p.leak == "multiply":
+            if d is None:  # of the size alone
+                factor = p.leak_multiplier if p.leak == "multiply" else 1
+                part = abs(v[j]) * factor // scale * (1 if v[j] > 0 else -1)
+                u = part if p.leak == "multiply" else v[j] - part
+            elif p.leak == "multiply":
                 u = (v[j] * p.leak_multiplier + d) // scale
             else:
                 u = v[j] - (v[j] + d) // scale
@@ -67,7 +72,7 @@ def random_neuron(rng, leak, rounding, reset):
 
 
 @pytest.mark.parametrize("reset", ["value", "subtract"])
-@pytest.mark.parametrize("rounding", ["floor", "nearest", "stochastic"])
+@pytest.mark.parametrize("rounding", ["floor", "nearest", "stochastic", "truncate"])
 @pytest.mark.parametrize("leak", ["multiply", "shift"])
 def test_bit_exact_to_the_naive_interpreter(leak, rounding, reset):
     rng = np.random.default_rng([len(leak), len(rounding), len(reset)])

@@ -16,7 +16,7 @@ from rheobase.models.theory import discrete_time
 
 
 @pytest.mark.parametrize("leak", ["multiply", "shift"])
-@pytest.mark.parametrize("rounding", ["floor", "nearest", "stochastic"])
+@pytest.mark.parametrize("rounding", ["floor", "nearest", "stochastic", "truncate"])
 def test_dead_zone_is_where_the_leak_does_nothing(leak, rounding):
     multiplier = 253 if leak == "multiply" else 0
     neuron = IntegerLIF(12, 2000, 0, 0, leak, 8, multiplier, rounding)
@@ -28,7 +28,8 @@ def test_dead_zone_is_where_the_leak_does_nothing(leak, rounding):
     inside = (v > low) & (v < high)
     assert still[inside].all()
     assert not still[(v < low) | (v > high)].any()
-    assert inside.any() == (rounding != "stochastic")
+    exact = rounding == "stochastic" or (leak, rounding) == ("multiply", "truncate")
+    assert inside.any() == (not exact)
 
 
 def test_eight_bits_rounded_to_nearest_are_a_perfect_integrator():
@@ -51,6 +52,16 @@ def test_rounding_bias_is_a_shift_of_the_drive(leak, rounding):
     if rounding == "floor":
         nominal = lsb / (2 * (1 - decay(neuron))) * (-1 if leak == "multiply" else 1)
         assert bias == pytest.approx(nominal * (1 - 2**-4), rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("leak", ["multiply", "shift"])
+@pytest.mark.parametrize("side", [1, -1])
+def test_truncation_shifts_the_drive_toward_rest(leak, side):
+    neuron = IntegerLIF(16, 30000, 0, 0, leak, 4, 13 if leak == "multiply" else 0, "truncate")
+    currents = IntegerInput.gaussian(side * 30.0, 12.0, 16)  # far from 0 on one side
+    shift = free_mean(neuron, currents) - currents.mean / (1 - decay(neuron))
+    assert side * shift == pytest.approx(rounding_bias(neuron, 1.0), abs=1e-6)
+    assert rounding_bias(neuron, 1.0) * (1 if leak == "multiply" else -1) < 0
 
 
 def free_mean(neuron, src):
@@ -81,6 +92,8 @@ POINTS = [  # dt, mu, sigma, accuracy; whose chains are small
     ("floor", 2e-3, 0.015, 0.005, 0.05),
     ("floor", 2e-3, 0.025, 0.003, 0.01),
     ("floor", 1e-3, 0.025, 0.003, 0.05),
+    ("truncate", 1e-3, 0.015, 0.005, 0.05),
+    ("truncate", 1e-3, 0.025, 0.003, 0.05),
     ("nearest", 1e-3, 0.015, 0.005, 0.01),
     ("nearest", 1e-3, 0.025, 0.003, 0.01),
     ("nearest", 1e-3, 0.012, 0.004, 0.05),
@@ -90,7 +103,7 @@ POINTS = [  # dt, mu, sigma, accuracy; whose chains are small
     ("stochastic", 5e-4, 0.019, 0.002, 0.05),
     ("stochastic", 2e-4, 0.015, 0.005, 0.05),
 ]
-ROUNDINGS = ["floor", "nearest", "stochastic"]
+ROUNDINGS = ["floor", "nearest", "stochastic", "truncate"]
 
 
 def off(dt, mu, sigma, lsb, bits, rounding):
@@ -107,7 +120,7 @@ def test_the_width_gives_the_accuracy(rounding, dt, mu, sigma, accuracy):
     assert abs(off(dt, mu, sigma, lsb, bits, rounding)) <= accuracy
 
 
-@pytest.mark.parametrize("rounding, dt, mu, sigma, accuracy", [POINTS[0], POINTS[3], POINTS[8]])
+@pytest.mark.parametrize("rounding, dt, mu, sigma, accuracy", [POINTS[0], POINTS[5], POINTS[10]])
 def test_a_law_that_is_four_times_too_generous_is_caught(rounding, dt, mu, sigma, accuracy):
     lsb, bits = width_for(BRUNEL, mu, sigma, dt, accuracy, rounding)
     assert abs(off(dt, mu, sigma, 4 * lsb, bits, rounding)) > accuracy
@@ -151,7 +164,7 @@ def test_width_for_refuses():
         ({"mu": float("nan")}, "mu must be finite"),
         ({"dt": 0.0}, r"dt must be finite and > 0 s, not 0\.0"),
         ({"accuracy": 0.2}, r"accuracy must be > 0 and <= 0\.1, not 0\.2"),
-        ({"rounding": "up"}, "rounding must be floor, nearest or stochastic, not 'up'"),
+        ({"rounding": "up"}, "rounding must be floor, nearest, stochastic or truncate, not 'up'"),
         ({"sigma": 1e-4}, "leave no rate that a double can hold"),
         ({"accuracy": 1e-13}, "bits, more than 32"),
     ]:

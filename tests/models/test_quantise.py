@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rheobase.models.integer import markov
-from rheobase.models.integer.quantise import Loss, quantise
+from rheobase.models.integer.quantise import quantise
+from rheobase.models.integer.quantised import Loss
 from rheobase.models.neuron import LIF
 
 BRUNEL = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)

@@ -1,0 +1,417 @@
+# amaranth: UnusedElaboratable=no
+"""The network core against the integer model: every spike and every state of every tick."""
+
+from collections.abc import Callable
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.lib.fifo import SyncFIFOBuffered
+
+from rheobase.cosim.engines import model as engine_model
+from rheobase.cosim.engines.network import TOP, CoreNetworkRun, NetworkEngine
+from rheobase.hdl import core as core_module
+from rheobase.hdl.accumulators import Accumulators
+from rheobase.hdl.core import Core
+from rheobase.hdl.synapses import SparseRows
+from rheobase.models.integer.lif import IntegerLIF
+from rheobase.models.integer.network import Network, NetworkRun, Synapses
+from tests.networks import FAMILIES, Family, random_events, random_network
+
+STEPS = 200
+Events = tuple[Any, Any]
+
+
+def weight_width(family: Family) -> int:
+    """Bits that hold the family's weights; two channels have weights without sign."""
+    low, high = family.weights
+    return high.bit_length() + (low < 0)
+
+
+def faults(wanted: NetworkRun, got: CoreNetworkRun, dropped: int = 0) -> list[str]:
+    """In what a core differs from the model."""
+    same = {name: np.array_equal(wanted.recorded[name], got.recorded[name])
+            for name in wanted.recorded}  # fmt: skip
+    same["spikes"] = all(map(np.array_equal, wanted.spikes, got.spikes))
+    same["saturated"] = wanted.saturated == got.saturated
+    same["dropped"] = dropped == got.dropped
+    return [name for name, equal in same.items() if not equal] + list(got.violations)
+
+
+def stalls(seed: int) -> dict[str, Any]:
+    """Random pauses of both streams."""
+    rng = np.random.default_rng(seed)
+    return {"valid_pattern": rng.random(4099) < 0.7, "ready_pattern": rng.random(4093) < 0.5}
+
+
+def checked(core: Core, events: Events, steps: int) -> NetworkRun:
+    """A run of the model that the core repeats, with stalls and without."""
+    wanted = core.network.run(*events, steps, record=True)
+    engine = NetworkEngine(core)
+    for patterns in ({}, stalls(1)):
+        assert faults(wanted, engine.run(*events, steps, record=True, **patterns)) == []
+    return wanted
+
+
+# ------------------------------------------------------------------ against the model
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "lanes", "neurons", "profiles", "slots"),
+    [
+        ("lif shift", "sparse", 1, 37, 1, 4),
+        ("lif shift", "dense", 2, 33, 37, 2),
+        ("lif stochastic", "sparse", 2, 32, 3, 4),
+        ("lif stochastic", "dense", 4, 11, 1, 2),
+        ("loihi lava", "sparse", 4, 42, 40, 4),
+        ("loihi lava", "dense", 1, 20, 1, 4),
+        ("loihi nengo", "sparse", 2, 23, 3, 2),
+        ("loihi nengo", "dense", 4, 30, 30, 2),
+        ("truenorth", "sparse", 4, 9, 9, 8),
+        ("truenorth", "dense", 1, 64, 2, 2),
+        ("spinnaker", "sparse", 4, 31, 3, 4),
+        ("spinnaker", "dense", 2, 35, 35, 2),
+    ],
+)
+def test_the_core_equals_the_model(
+    name: str, layout: Any, lanes: int, neurons: int, profiles: int, slots: int
+) -> None:
+    """Delays, loops, stalls, random numbers, profiles; sizes that are no powers of two."""
+    family, rng = FAMILIES[name], Random(name)
+    dense = layout == "dense"
+    network = random_network(family, rng, neurons, 3, 6, slots, profiles, dense)
+    core = Core(network, layout, weight_width(family), lanes)
+    done = checked(core, random_events(network, rng, STEPS, 6), STEPS)
+    rate = done.spikes[0].size / (STEPS * neurons)
+    assert 0.003 < rate < 0.7
+    assert done.saturated > 0
+
+
+def test_a_recurrent_network_of_1024_neurons_equals_the_model() -> None:
+    """1200 ticks; it is in an asynchronous state, 6 % of the neurons firing in a tick.
+
+    820 excitatory and 204 inhibitory neurons, each with its own threshold, and 256 axons from
+    outside have 40 synapses each, with delays of 0 .. 6 ticks.
+    """
+    n, outside, each, slots, steps = 1024, 256, 40, 8, 1200
+    rng = np.random.default_rng(1)
+    neurons = [
+        IntegerLIF(16, int(threshold), 0, 2, leak="shift", leak_bits=4)
+        for threshold in rng.integers(1800, 2200, n)
+    ]
+    axon = np.repeat(np.arange(n + outside), each)
+    inhibitory = (axon >= 820) & (axon < n)
+    weight = np.where(inhibitory, -5, 1) * rng.integers(80, 121, axon.size)
+    target, delay = rng.integers(0, n, axon.size), rng.integers(0, slots - 1, axon.size)
+    synapses = Synapses(axon, target, weight, delay)
+    network = Network(neurons, n + outside, synapses, loop=0, slots=slots)
+    ticks = np.repeat(np.arange(steps), rng.poisson(60, steps))
+    done = checked(
+        Core(network, weight_width=11),
+        (ticks, rng.integers(n, n + outside, ticks.size)),
+        steps,
+    )
+    counts = np.bincount(done.spikes[0], minlength=steps)[100:]
+    assert 0.05 < counts.mean() / n < 0.07
+    assert counts.var() < 2 * counts.mean()  # independent neurons at this rate: 0.94
+    assert np.unique(done.spikes[1]).size > 0.9 * n
+    assert done.saturated == 0
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_operations_go_on_during_the_sweep(lanes: int) -> None:
+    """Synaptic operations in all clocks of a run; those of a tick last 512 clocks, the sweep 64.
+
+    One after the other, they would be 0.89 per clock and lane at most.
+    """
+    rng = np.random.default_rng(1)
+    axons, n, steps, each = 64, 64, 200, 8
+    axon, target = (part.ravel() for part in np.indices((axons, n)))
+    weight = rng.integers(-100, 128, axon.size)
+    neurons = [IntegerLIF(16, 400, leak="shift", leak_bits=4)] * n
+    network = Network(neurons, axons, Synapses(axon, target, weight))
+    core = Core(network, "dense", lanes=lanes)
+    events = np.repeat(np.arange(steps), each * lanes), rng.integers(0, axons, steps * each * lanes)
+    wanted = network.run(*events, steps, record=True)
+    got = NetworkEngine(core).run(*events, steps, record=True)
+    assert faults(wanted, got) == []
+    assert wanted.operations == steps * each * lanes * n
+    assert 0.95 * lanes < wanted.operations / got.cycles < lanes
+
+
+@pytest.mark.parametrize("layout", ["sparse", "dense"])
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_one_evaluation_is_a_clock(layout: Any, lanes: int) -> None:
+    """The compiled core has no feedback, so that the engine takes its fast path."""
+    dense = layout == "dense"
+    network = random_network(FAMILIES["lif shift"], Random(1), 20, 2, 3, 2, dense=dense)
+    core = Core(network, layout, 10, lanes)
+    assert engine_model.single_eval(engine_model.from_component(core, TOP))
+
+
+# ------------------------------------------------------------------ limits and counters
+
+
+def ramp(n: int, axons: int, synapses: Synapses, **options: Any) -> Network:
+    """Neurons that keep their sum for a while and never fire."""
+    neuron = IntegerLIF(32, 2**31 - 1, leak="shift", leak_bits=24, input_width=32)
+    return Network([neuron] * n, axons, synapses, **options)
+
+
+def test_events_on_axons_that_do_not_exist_are_counted_and_change_nothing() -> None:
+    rng = Random(1)
+    network = random_network(FAMILIES["lif shift"], rng, 13, 3, 4, 4)
+    assert network.axons == 19
+    ticks, axons = random_events(network, rng, STEPS, 4)
+    wanted = network.run(ticks, axons, STEPS, record=True)
+    wrong = [(rng.randrange(STEPS), rng.randrange(19, 32)) for _ in range(500)]
+    both = [*zip(ticks, axons, strict=True), *wrong]
+    rng.shuffle(both)
+    engine = NetworkEngine(Core(network, weight_width=10))
+    for patterns in ({}, stalls(1)):
+        got = engine.run(*zip(*both, strict=True), STEPS, record=True, **patterns)
+        assert faults(wanted, got, dropped=len(wrong)) == []
+
+
+def test_events_beyond_what_sums_can_hold_are_counted_and_change_nothing() -> None:
+    """The first `events` of a tick count; axons that do not exist are not among them."""
+    rng = Random(1)
+    synapses = Synapses(range(5), [0] * 5, range(1, 6))
+    network, most, steps = ramp(8, 5, synapses), 3, 50
+    ticks, axons, kept = [], [], []
+    for tick in range(steps):
+        found = [rng.randrange(8) for _ in range(rng.randint(0, 9))]
+        ticks += [tick] * len(found)
+        axons += found
+        kept += [(tick, axon) for axon in found if axon < 5][:most]
+    wanted = network.run(*zip(*kept, strict=True), steps, record=True)
+    got = NetworkEngine(Core(network, events=most)).run(ticks, axons, steps, record=True)
+    assert faults(wanted, got, dropped=len(ticks) - len(kept)) == []
+    assert 50 < got.dropped < len(ticks) - 50
+
+
+@pytest.mark.parametrize("weight", [-128, 127])
+def test_sums_hold_all_that_is_let_through(weight: int) -> None:
+    """Every event of seven ticks adds the extreme weight twice to one sum."""
+    slots, events, delays = 8, 5, np.repeat(np.arange(7), 2)
+    synapses = Synapses(delays * 0, delays * 0, delays * 0 + weight, delays)
+    network = ramp(8, 1, synapses, slots=slots)
+    core = Core(network, events=events)
+    largest = events * 2 * 7 * weight
+    width = core.accumulators.width
+    assert -(1 << (width - 1)) <= largest < 1 << (width - 1)
+    assert not -(1 << (width - 2)) <= largest < 1 << (width - 2)
+    given = np.repeat(np.arange(20), events), np.zeros(20 * events, int)
+    done = checked(core, given, 20)
+    assert np.abs(np.diff(done.recorded["v"][:, 0])).max() >= abs(largest) - 1  # less the leak
+
+
+def test_operations_with_too_long_a_delay_are_counted_and_change_nothing() -> None:
+    """No network has such synapses, but the write port can."""
+    rng = Random(1)
+    network = random_network(FAMILIES["lif shift"], rng, 13, 3, 4, 4)
+    core = Core(network, weight_width=10)
+    assert isinstance(core.rows, SparseRows)
+    s = network.synapses
+    packed = core.rows.packed(weight=s.weight, channel=s.channel, place=s.target, delay=s.delay)
+    late = [np.flatnonzero(s.axon == axon)[0] for axon in (1, 2, 17)]  # axons without a neuron
+    words, rows = core.contents["weights"], core.contents["rows"]
+    for synapse in late:
+        first = rows[s.axon[synapse]] % (1 << core.rows.row["count"].offset)
+        words[words.index(packed[synapse], first)] |= 3 << core.rows.entry["delay"].offset
+    names = ("axon", "target", "weight", "delay")
+    without = Synapses(*(np.delete(getattr(s, name), late) for name in names))
+    other = Network(network.neurons, network.axons, without, network.loop, network.shift, 4)
+    events = random_events(network, rng, STEPS, 4)
+    wanted = other.run(*events, STEPS, record=True)
+    got = NetworkEngine(core).run(*events, STEPS, record=True)
+    assert faults(wanted, got, dropped=int(np.isin(events[1], (1, 2, 17)).sum())) == []
+    assert got.dropped > 50
+
+
+@pytest.mark.parametrize(("layout", "profiles"), [("sparse", 4), ("dense", 1)])
+def test_the_write_ports_make_it_another_network(layout: Any, profiles: int) -> None:
+    """All memories are written: rows, weights, registers and profiles."""
+    rng, family = Random(1), FAMILIES["truenorth"]
+    built, meant = (
+        random_network(family, rng, 17, 3, 5, 2, profiles, layout == "dense") for _ in range(2)
+    )
+    meant = Network(
+        meant.neurons, meant.axons, meant.synapses, built.loop, built.shift, 2, built.seed,
+        built.noise,
+    )  # fmt: skip
+    size = {"words": 200} if layout == "sparse" else {}
+    cores = [Core(network, layout, lanes=2, events=60, **size) for network in (built, meant)]
+    events = random_events(meant, rng, STEPS, 5)
+    wanted = meant.run(*events, STEPS, record=True)
+    engine = NetworkEngine(cores[0])
+    assert "spikes" in faults(wanted, engine.run(*events, STEPS, record=True))
+    assert cores[0].contents.keys() == cores[1].contents.keys()
+    cores[0].contents.update(cores[1].contents)
+    assert faults(wanted, engine.run(*events, STEPS, record=True)) == []
+
+
+def test_neurons_without_synapses_run() -> None:
+    neurons = [IntegerLIF(16, 100)] * 10
+    network = Network(neurons, 1, Synapses([], [], []))
+    assert checked(Core(network), ([0, 3], [0, 0]), 5).operations == 0
+
+
+# ------------------------------------------------------------------ faults that must show
+
+
+class Careless(SyncFIFOBuffered):
+    """Says that it has room when it has none."""
+
+    def __init__(self, *, width: int, depth: int) -> None:
+        super().__init__(width=width, depth=depth)
+        self.room, self.w_rdy = self.w_rdy, Const(1)
+
+    def elaborate(self, platform: Any) -> Module:
+        self.w_rdy = self.room
+        return super().elaborate(platform)
+
+
+def lossy(wide: bool) -> Callable[[pytest.MonkeyPatch, Core], None]:
+    """The queue of arrivals, or that of the loop, loses what it has no room for."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch, core: Core) -> None:
+        width = core.i.payload.shape().size
+
+        def queue(**sizes: int) -> SyncFIFOBuffered:
+            lost = (sizes["width"] == width) == wide
+            return (Careless if lost else SyncFIFOBuffered)(**sizes)
+
+        monkeypatch.setattr(core_module, "SyncFIFOBuffered", queue)
+
+    return plant
+
+
+def apart(clocks: int) -> Callable[[pytest.MonkeyPatch, Core], None]:
+    """Sums that were added fewer clocks ago are not forwarded."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch, core: Core) -> None:
+        core.rows.apart = clocks
+
+    return plant
+
+
+class Uncleared(Accumulators):
+    """Never writes a sum of 0, and so keeps what the sweep has read."""
+
+    def bank(self, m: Module, slot: int, lane: int) -> Any:
+        read, write = super().bank(m, slot, lane)
+        asked = Signal()
+        m.d.comb += write.en.eq(asked & (write.data != 0))
+        return read, SimpleNamespace(en=asked, addr=write.addr, data=write.data)
+
+
+class NextSlot(Accumulators):
+    """Adds to the slot behind the one that is meant."""
+
+    def add(self, m: Module, lane: int, swept: Value, banks: Any) -> Value:
+        return super().add(m, lane, swept, banks[1:] + banks[:1])
+
+
+class OtherLane(Accumulators):
+    """Takes the operations of two lanes for each other's."""
+
+    def add(self, m: Module, lane: int, swept: Value, banks: Any) -> Value:
+        return super().add(m, lane ^ 1, swept, banks)
+
+
+class NeverBusy(Accumulators):
+    """Says that additions are done while they are not."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = super().elaborate(platform)
+        m.d.comb += self.busy.eq(0)
+        return m
+
+
+class NeverBusyRows(SparseRows):
+    """Says that no row is under way while one is."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = super().elaborate(platform)
+        m.d.comb += self.busy.eq(0)
+        return m
+
+
+def accumulators(kind: type[Accumulators]) -> Callable[[pytest.MonkeyPatch, Core], None]:
+    def plant(monkeypatch: pytest.MonkeyPatch, core: Core) -> None:
+        core.accumulators = kind(core.rows, core.accumulators.width)
+
+    return plant
+
+
+def rows(monkeypatch: pytest.MonkeyPatch, core: Core) -> None:
+    core.rows = NeverBusyRows(core.network, core.rows.weight.width, core.rows.lanes)
+
+
+FAULTS = {
+    "arrivals are lost when many wait": lossy(wide=True),
+    "spikes that loop back are lost when many wait": lossy(wide=False),
+    "nothing is forwarded": apart(4),
+    "the last sum only is not forwarded": apart(2),
+    "sums are not cleared": accumulators(Uncleared),
+    "sums go to the next slot": accumulators(NextSlot),
+    "lanes are swapped": accumulators(OtherLane),
+    "the sweep does not wait for additions": accumulators(NeverBusy),
+    "the sweep does not wait for rows": rows,
+}
+SIZES = {  # neurons, synapses of an axon, events of a tick
+    "spikes that loop back are lost when many wait": (150, 40, 12),
+    "the sweep does not wait for rows": (37, 12, 1),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_shows(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """With stalls or without. Spikes wait only for long rows; a lone row only can be overtaken."""
+    rng = Random(1)
+    neurons, per_axon, most = SIZES.get(name, (37, 12, 12))
+    network = random_network(FAMILIES["lif shift"], rng, neurons, 3, per_axon, 2)
+    events = random_events(network, rng, STEPS, most)
+    core = Core(network, weight_width=10, lanes=2)
+    wanted = network.run(*events, STEPS, record=True)
+    FAULTS[name](monkeypatch, core)
+    engine = NetworkEngine(core)
+    found = [
+        faults(wanted, engine.run(*events, STEPS, record=True, **patterns))
+        for patterns in ({}, stalls(1))
+    ]
+    assert any(found)
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+@pytest.fixture(scope="module")
+def engine() -> NetworkEngine:
+    network = random_network(FAMILIES["lif shift"], Random(1), 13, 3, 4, 4)
+    return NetworkEngine(Core(network, weight_width=10))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"ticks": [0, 9]}, ValueError, r"ticks must be in 0 \.\. 8, not 9 \(event 1\)"),
+        ({"axons": [0, 32]}, ValueError, r"axons must be in 0 \.\. 31, not 32 \(event 1\)"),
+        ({"axons": [0]}, ValueError, r"axons must have shape \(2,\), as ticks, not \(1,\)"),
+        ({"axons": [0.0, 1.0]}, TypeError, "axons must be signed integers, not float64"),
+        ({"steps": 0}, ValueError, r"steps must be in 1 \.\. 2147483648, not 0"),
+        ({"valid_pattern": [0, 0]}, ValueError, r"valid_pattern must be .*, not \[0, 0\]"),
+        ({"ready_pattern": False}, ValueError, "ready_pattern must be .*, not False"),
+        ({"ready_pattern": [[1]]}, ValueError, r"ready_pattern must be .*, not \[\[1\]\]"),
+    ],
+)
+def test_runs_that_are_refused(
+    engine: NetworkEngine, change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    given = {"ticks": [0, 8], "axons": [0, 4], "steps": 9}
+    with pytest.raises(error, match=message):
+        engine.run(**given | change)
