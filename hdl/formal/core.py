@@ -74,7 +74,7 @@ class AnyNeurons(wiring.Component):
 def network_events(core: Core) -> Circuit:
     """Claims about a core of `small_core`."""
     real, spikes = core.neurons, Signal()
-    core.neurons = AnyNeurons(real, spikes)  # type: ignore[assignment]
+    core.neurons = AnyNeurons(real, spikes)
     c = driven(core)
     c.m.submodules.replaced = real  # connected to nothing; Amaranth warns of what is not used
     c.drive(spikes, "spikes")
@@ -116,7 +116,8 @@ def network_events(core: Core) -> Circuit:
     )
     c.claim("no sweep comes before its end", ~step | (sweeps < ends_in))
     busy = core.rows.busy | core.accumulators.busy | core.accumulators.sweep
-    at_rest = (core.pending == 0) & ~busy
+    quiet = (core.pending == 0) & ~busy
+    at_rest = quiet & c.past(quiet)  # counters come a clock later
     c.claim("no end is lost", ~at_rest | (ends_out == ends_in))
     c.claim("no end is invented", ends_out <= ends_in)
     c.claim("unknown axons are counted", ~at_rest | (core.dropped == unknown))

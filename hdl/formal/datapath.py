@@ -38,15 +38,14 @@ class Product(NamedTuple):
     parts : mapping of str to (Piece, Piece)
         The pieces of a and b that the datapath multiplies, and the name of their product. All
         parts are given by one stage.
-    low, high : int
-        The legal values of b.
+    legal : (int, int), optional
+        The smallest and the largest legal b, where b is not cut.
     """
 
     a: str
     b: str
     parts: Mapping[str, tuple[Piece, Piece]]
-    low: int
-    high: int
+    legal: tuple[int, int] | None = None
 
 
 Times = Callable[[str, Value, Value], Value]
@@ -119,15 +118,16 @@ def chained(
     values, cuts = before, {}
     for stage in datapath.stages:
         given = stage(c.m, values)
+        parts = set(given)
         for name, product in products.items():
-            if name not in cuts and product.parts.keys() <= given.keys():
+            if name not in cuts and product.parts.keys() <= parts:
+                parts -= product.parts.keys()  # a later product may have parts of the same names
                 a, b = values[product.a], values[product.b]
                 whole: Value = Const(0)
                 for part, (of_a, of_b) in product.parts.items():
                     x, y = piece(a, of_a), piece(b, of_b)
                     c.claim(f"{part} of {name} is a product", given[part] == x * y)
-                    low, high = (product.low, product.high) if of_b == ALL else limits(y)
-                    number = between(c, f"{name}.{part}", x, low, high)
+                    number = between(c, f"{name}.{part}", x, *product.legal or limits(y))
                     given[part] = number
                     whole += number << of_a[0] + of_b[0]
                 cuts[name] = Cut(a, b, whole)

@@ -6,6 +6,7 @@ from ...models.integer.kind import IntegerNeuron
 from ...models.integer.lif import IntegerLIF
 from ...models.integer.loihi import Loihi
 from ...models.integer.network import Network, Synapses
+from ...models.integer.spinnaker import SpiNNaker
 from ...models.integer.truenorth import TrueNorth
 from ..core import Core
 from ..neuron_core import NeuronCore
@@ -17,6 +18,7 @@ from .neurons import specification
 from .sby import Proof
 from .streams import core_streams, neuron_core_streams
 
+ZEROS = (0,) * 11
 # Registers are free in the proofs: of these neurons only modes and widths matter.
 NEURONS: Mapping[str, IntegerNeuron] = {
     "lif, multiply, stochastic, 16 bits": IntegerLIF(
@@ -36,6 +38,10 @@ NEURONS: Mapping[str, IntegerNeuron] = {
     "truenorth, wrap, 9 bits, symmetric": TrueNorth(9, "wrap", 1, -1, symmetric=True),
     "truenorth, wrap, 32 bits": TrueNorth(32, "wrap", 1, -1),
     "truenorth, paicore, late leak": TrueNorth(32, "paicore", 1, -1, leak_after_compare=True),
+    "spinnaker, currents, floor": SpiNNaker(*ZEROS),
+    "spinnaker, currents, nearest": SpiNNaker(*ZEROS, rounding="nearest"),
+    "spinnaker, conductances, floor": SpiNNaker(*ZEROS, 0, 0),
+    "spinnaker, conductances, nearest": SpiNNaker(*ZEROS, 0, 0, "nearest"),
 }
 SMALL = IntegerLIF(4, 3, refractory=1, leak="shift", leak_bits=1, input_width=4)
 

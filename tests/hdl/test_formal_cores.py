@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal, signed
 
 from rheobase.hdl.accumulators import Accumulators
 from rheobase.hdl.core import QUEUE, Arrival, Core
@@ -197,8 +197,31 @@ def test_what_no_induction_shows_is_unknown() -> None:
     assert prove(Proof("counter", counter, "induction", 3)).result == "unknown"
 
 
-def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sby, "which", lambda name, path: None if name == "yices-smt2" else name)
-    message = r'proofs need yices-smt2, .* pip install "rheobase\[formal\]"'
+def test_sums_of_64_bits() -> None:
+    """Two ways to add four parts of a product: of these Yices 2.6.5 says that they differ."""
+
+    def parts() -> Circuit:
+        c = Circuit()
+        low, low_high = c.free("low", 33), c.free("low_high", 33)
+        high_low, high, i = (
+            c.free(name, signed(width))
+            for name, width in [("high_low", 33), ("high", 33), ("i", 32)]
+        )
+        c.assume(low < 1 << 32)
+        exact = low + (low_high << 16) + (high_low << 16) + (high << 32)
+        outer = Cat(low[:32], high)
+        above = (outer[16:] + (low_high + high_low))[:49]
+        narrow = i + Cat(outer[:16], above).as_signed()[32:].as_signed()
+        c.claim("the sums are equal", narrow[:32] == (i + (exact >> 32))[:32])
+        return c
+
+    assert prove(Proof("parts", parts)).result == "proved"
+
+
+@pytest.mark.parametrize("missing", ["yowasp-sby", "bitwuzla"])
+def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setattr(sby, "which", lambda name, path: None if name == missing else name)
+    monkeypatch.setattr(sby, "find_spec", lambda name: None if name == missing else name)
+    message = rf'proofs need {missing}, .* pip install "rheobase\[formal\]"'
     with pytest.raises(RuntimeError, match=message):
-        sby.tools()
+        sby.sby()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Mux, Value
+from amaranth.hdl import Const, Module, Mux, Value
 
 from rheobase.hdl.formal.datapath import meets_specification
 from rheobase.hdl.formal.neurons import specification
@@ -14,6 +14,7 @@ from rheobase.hdl.formal.proofs import NEURONS, of_datapath
 from rheobase.hdl.formal.sby import Proof, Verdict, prove
 from rheobase.hdl.neurons.lif import LIFDatapath
 from rheobase.hdl.neurons.loihi import LoihiDatapath
+from rheobase.hdl.neurons.spinnaker import SpiNNakerDatapath
 from rheobase.hdl.neurons.truenorth import TrueNorthDatapath
 from rheobase.hdl.pipeline import Datapath, Values
 from rheobase.models.integer.lif import IntegerLIF
@@ -109,25 +110,98 @@ class CorrectedReset(TrueNorthDatapath):
         return {**done, "v": self.fit(m, done["v"].as_signed())}
 
 
-FAULTS: list[tuple[str, Callable[[Any], Datapath], str]] = [
-    ("lif, multiply, stochastic, 16 bits", mutants.StrictThreshold, "spike is right"),
-    ("lif, multiply, stochastic, 16 bits", mutants.ResetOneHigh, "v is right"),
-    ("lif, multiply, nearest, subtract, 24 bits", mutants.WrappingSum, "v is right"),
-    ("lif, shift, stochastic, 12 bits", mutants.RefractoryOneOff, "r is right"),
-    ("lif, shift, floor, subtract, 32 bits", mutants.WrappingSum, "v is right"),
-    ("loihi, lava", RoundsDown, "u is right"),
-    ("loihi, lava", OpenBelow, "u is right"),
-    ("loihi, lava", UnsignedPiece, "u_high of decayed_u is a product"),
-    ("loihi, lava", OtherFactor, "v_low of decayed_v is a product"),
-    ("loihi, lava, ternary", WrongWeight, "u is right"),
-    ("loihi, nengo", NarrowSum, "v is right"),
-    ("loihi, nengo", RefractoryStep, "r is right"),
-    ("truenorth, saturate, 20 bits", LateSpike, "spike is right"),
-    ("truenorth, saturate, 20 bits", LeakAboveRho, "v is right"),
-    ("truenorth, saturate, 20 bits", OpenReset, "v is right"),
-    ("truenorth, wrap, 9 bits, symmetric", LateSpike, "spike is right"),
-    ("truenorth, wrap, 32 bits", LateSpike, "spike is right"),
-    ("truenorth, paicore, late leak", CorrectedReset, "v is right"),
+class LowCross(SpiNNakerDatapath):
+    """Adds the sum that weighs 2**16 one bit too low."""
+
+    def arrive(self, m: Module, f: Values) -> dict[str, Value]:
+        cross = f["added_e_cross"] << 15
+        return super().arrive(m, {**f, "added_e": (f["added_e"] - cross).as_signed()})
+
+
+class UnwrappedDistance(SpiNNakerDatapath):
+    """Multiplies a distance that saturates where it is to wrap."""
+
+    def target(self, m: Module, f: Values) -> dict[str, Value]:
+        done = super().target(m, f)
+        exact, limit = done["alpha"] - f["v"], 1 << 31
+        distance = Mux(exact < -limit, -limit, Mux(exact >= limit, limit - 1, exact))
+        return {**done, "distance": distance[:32].as_signed()}
+
+
+class OtherShift(SpiNNakerDatapath):
+    """Negates the conductance before its shift."""
+
+    def drive(self, m: Module, f: Values) -> dict[str, Value]:
+        return {**super().drive(m, f), "g_i": (-f["i"]) >> 5}
+
+
+class OpenProduct(SpiNNakerDatapath):
+    """Does not saturate what rounds to the nearest."""
+
+    def saturate(self, m: Module, f: Values) -> dict[str, Value]:
+        return {"product": f["product"]}
+
+
+class FreeTimer(SpiNNakerDatapath):
+    """Moves v while the timer holds it."""
+
+    def update(self, m: Module, f: Values) -> dict[str, Value]:
+        return {**super().update(m, {**f, "timer": Const(0)}), "timer": f["timer"]}
+
+
+# Which claims may break; a counterexample breaks one of them at least.
+FAULTS: list[tuple[str, Callable[[Any], Datapath], set[str]]] = [
+    (
+        "lif, multiply, stochastic, 16 bits",
+        mutants.StrictThreshold,
+        {"spike is right", "v is right", "r is right"},
+    ),
+    ("lif, multiply, stochastic, 16 bits", mutants.ResetOneHigh, {"v is right"}),
+    (
+        "lif, multiply, nearest, subtract, 24 bits",
+        mutants.WrappingSum,
+        {"v is right", "spike is right"},
+    ),
+    ("lif, shift, stochastic, 12 bits", mutants.RefractoryOneOff, {"r is right"}),
+    ("lif, shift, floor, subtract, 32 bits", mutants.WrappingSum, {"v is right", "spike is right"}),
+    ("loihi, lava", RoundsDown, {"u is right", "v is right", "spike is right"}),
+    ("loihi, lava", OpenBelow, {"u is right", "v is right", "spike is right"}),
+    ("loihi, lava", UnsignedPiece, {"u_high of decayed_u is a product"}),
+    (
+        "loihi, lava",
+        OtherFactor,
+        {"v_low of decayed_v is a product", "v_high of decayed_v is a product"},
+    ),
+    ("loihi, lava, ternary", WrongWeight, {"u is right", "v is right", "spike is right"}),
+    ("loihi, nengo", NarrowSum, {"v is right", "spike is right", "r is right"}),
+    ("loihi, nengo", RefractoryStep, {"r is right"}),
+    ("truenorth, saturate, 20 bits", LateSpike, {"spike is right", "v is right"}),
+    (
+        "truenorth, saturate, 20 bits",
+        LeakAboveRho,
+        {"v is right", "v_pre is right", "spike is right"},
+    ),
+    ("truenorth, saturate, 20 bits", OpenReset, {"v is right"}),
+    ("truenorth, wrap, 9 bits, symmetric", LateSpike, {"spike is right", "v is right"}),
+    ("truenorth, wrap, 32 bits", LateSpike, {"spike is right", "v is right"}),
+    ("truenorth, paicore, late leak", CorrectedReset, {"v is right"}),
+    (
+        "spinnaker, currents, floor",
+        LowCross,
+        {"syn_e is right", "driven has its factors", "decayed_e has its factors"},
+    ),
+    ("spinnaker, currents, floor", UnwrappedDistance, {"decayed_v has its factors"}),
+    ("spinnaker, conductances, floor", OtherShift, {"current_i has its factors"}),
+    (
+        "spinnaker, currents, nearest",
+        OpenProduct,
+        {"decayed_v has its factors", "v is right", "spike is right"},
+    ),
+    (
+        "spinnaker, conductances, nearest",
+        FreeTimer,
+        {"v is right", "timer is right", "spike is right"},
+    ),
 ]
 
 
@@ -137,11 +211,14 @@ def judged(name: str, fault: Callable[[Any], Datapath]) -> Verdict:
     return prove(Proof(name, lambda: meets_specification(fault(neuron), spec)))
 
 
-@pytest.mark.parametrize(("name", "fault", "claim"), FAULTS)
-def test_faults_break_a_claim(name: str, fault: Callable[[Any], Datapath], claim: str) -> None:
+@pytest.mark.parametrize(("name", "fault", "claims"), FAULTS)
+def test_faults_break_a_claim(
+    name: str, fault: Callable[[Any], Datapath], claims: set[str]
+) -> None:
     verdict = judged(name, fault)
     assert verdict.result == "failed"
-    assert claim in verdict.failed
+    assert verdict.failed
+    assert set(verdict.failed) <= claims
 
 
 def test_a_range_that_is_not_kept_shows() -> None:

@@ -3,10 +3,12 @@
 from ....models.integer.kind import IntegerNeuron
 from ....models.integer.lif import IntegerLIF
 from ....models.integer.loihi import Loihi
+from ....models.integer.spinnaker import SpiNNaker
 from ....models.integer.truenorth import TrueNorth
 from ..datapath import Specification
 from .lif import LIFSpecification
 from .loihi import LoihiSpecification
+from .spinnaker import SpiNNakerSpecification
 from .truenorth import TrueNorthSpecification
 
 
@@ -18,4 +20,6 @@ def specification(neuron: IntegerNeuron) -> Specification:
         return LoihiSpecification(neuron)
     if isinstance(neuron, TrueNorth):
         return TrueNorthSpecification(neuron)
+    if isinstance(neuron, SpiNNaker):
+        return SpiNNakerSpecification(neuron)
     raise TypeError(f"neuron has no specification: {neuron!r}")

@@ -18,7 +18,8 @@ class LIFSpecification:
 
     def __init__(self, kind: IntegerLIF) -> None:
         self.kind = kind
-        product = Product("v", "leak_multiplier", {"product": (ALL, ALL)}, 0, 1 << kind.leak_bits)
+        legal = (0, 1 << kind.leak_bits)
+        product = Product("v", "leak_multiplier", {"product": (ALL, ALL)}, legal)
         self.products = {"leaked": product} if kind.leak == "multiply" else {}
 
     def legal(self, f: Values) -> list[Value]:

@@ -25,18 +25,19 @@ class LoihiSpecification:
 
     def __init__(self, kind: Loihi) -> None:
         self.kind = kind
-        lava = kind.flavour == "lava"
+        self.factors = (
+            {"factor_u": (-1, 4095), "factor_v": (0, 4096)}
+            if kind.flavour == "lava"
+            else {"factor_u": (0, 4095), "factor_v": (1, 4096)}
+        )
         self.products = {
-            "decayed_u": Product("u", "factor_u", parts("u"), -1 if lava else 0, 4095),
-            "decayed_v": Product("v", "factor_v", parts("v"), 0 if lava else 1, 4096),
+            f"decayed_{name}": Product(name, factor, parts(name), legal)
+            for name, (factor, legal) in zip("uv", self.factors.items(), strict=True)
         }
 
     def legal(self, f: Values) -> list[Value]:
         """Decay factors of the chip's and Lava's decays; nengo's ranges of what it has."""
-        legal = [
-            (product.low <= f[product.b]) & (f[product.b] <= product.high)
-            for product in self.products.values()
-        ]
+        legal = [(low <= f[name]) & (f[name] <= high) for name, (low, high) in self.factors.items()]
         if self.kind.flavour == "nengo":
             legal += [
                 (1 - LIMIT <= f["v_min"]) & (f["v_min"] <= 0),
