@@ -149,7 +149,7 @@ class FreeTimer(SpiNNakerDatapath):
         return {**super().update(m, {**f, "timer": Const(0)}), "timer": f["timer"]}
 
 
-# Which claims may break; a counterexample breaks one of them at least.
+# Claims of which a counterexample breaks one at least.
 FAULTS: list[tuple[str, Callable[[Any], Datapath], set[str]]] = [
     (
         "lif, multiply, stochastic, 16 bits",
@@ -217,8 +217,7 @@ def test_faults_break_a_claim(
 ) -> None:
     verdict = judged(name, fault)
     assert verdict.result == "failed"
-    assert verdict.failed
-    assert set(verdict.failed) <= claims
+    assert claims & set(verdict.failed)
 
 
 def test_a_range_that_is_not_kept_shows() -> None:
