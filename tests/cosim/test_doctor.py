@@ -43,7 +43,8 @@ def test_libpython_is_the_one_cocotb_would_load() -> None:
 def test_every_dependency_is_listed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
-    extra = {re.match(r"[\w-]+", line)[0] for line in project["optional-dependencies"]["fpga"]}
+    extras = project["optional-dependencies"]
+    extra = {re.match(r"[\w-]+", line)[0] for name in ("fpga", "formal") for line in extras[name]}
     tools = doctor.tools()
     assert named <= {tool.name for tool in tools if not tool.optional}
     assert extra == {tool.name for tool in tools if tool.optional}
