@@ -25,8 +25,8 @@ def simulate(
     lif: AnalogLIF, circuit: Circuit, bench: str, vectors: list[str], reltol: float = 1e-4
 ) -> dict[str, np.ndarray]:
     """Run one bench on (a part of) the neuron; static measurements ask for a smaller `reltol`."""
-    card = {lif.technology.model_file.name: lif.technology.model_file.read_text()}
-    return ngspice.run(deck(lif.technology, circuit, bench, lif.options, reltol), vectors, card)
+    lines = deck(lif.technology, circuit, bench, lif.options, reltol)
+    return ngspice.run(lines, vectors, lif.technology.texts)
 
 
 def without(lif: AnalogLIF, *names: str) -> Circuit:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..models.neuron import LIF
 from . import benches, ngspice
-from .cells import Size
+from .cells.cell import Size
 from .lif import AnalogLIF
 from .technology import Technology, generic180
 

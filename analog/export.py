@@ -38,13 +38,12 @@ def write(
     Returns
     -------
     list of Path
-        Netlist, test bench, model card and, for an array, the stimulus.
+        Netlist, test bench, model files and, for an array, the stimulus.
     """
     folder = Path(folder)
     played = bench(lif, current, t_stop, dt)
-    card = lif.technology.model_file
     texts = {NETLIST: _netlist(lif), TESTBENCH: _testbench(lif, played.lines, played.reltol)}
-    texts |= {card.name: card.read_text(encoding="utf-8")} | played.files
+    texts |= lif.technology.texts | played.files
     folder.mkdir(parents=True, exist_ok=True)
     drafts = {name: folder / f".{name}.{os.getpid()}.part" for name in texts}
     try:
@@ -67,13 +66,13 @@ def _netlist(lif: AnalogLIF) -> str:
         f"g_m {lif.g_m:.6g} S,\n"
         f"* rest {volts(neuron.v_rest):.6g} V, threshold {volts(neuron.v_th):.6g} V, "
         f"reset {volts(neuron.v_reset):.6g} V\n"
-        f".include {lif.technology.model_file.name}\n{body.strip()}\n"
+        f"{lif.technology.models}\n{body.strip()}\n"
     )
 
 
 def _testbench(lif: AnalogLIF, lines: str, reltol: float) -> str:
     return (
         f"* test bench of {NETLIST}: ngspice -b {TESTBENCH}\n.include {NETLIST}\n{lines}\n"
-        f".temp {lif.technology.temperature!r}\n.options reltol={reltol:g} {lif.options}\n"
+        f".options reltol={reltol:g} {lif.options}\n"
         f".control\nset num_threads=1\nrun\nwrdata {RESULT} v(m) v(spike)\nquit\n.endc\n.end\n"
     )

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from PySpice.Spice.Netlist import Circuit
 
 from ..models.neuron import LIF
-from .cells import OTA, Comparator, RefractoryPulse, ResetSwitch, Size
+from .cells.cell import Size
+from .cells.comparator import Comparator
+from .cells.ota import OTA
+from .cells.refractory_pulse import RefractoryPulse
+from .cells.reset_switch import ResetSwitch
 from .technology import Technology
 
 
@@ -117,10 +121,9 @@ def deck(technology: Technology, circuit: Circuit, bench: str, options: str, rel
     return "\n".join(
         (
             title.removeprefix(".title "),
-            f".include {technology.model_file.name}",
+            technology.models,
             body.strip(),
             bench.strip(),
-            f".temp {technology.temperature!r}",
             f".options reltol={reltol:g} {options}".strip(),
             ".end\n",
         )

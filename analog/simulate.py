@@ -138,9 +138,8 @@ def simulate(
         The simulation failed.
     """
     played = bench(lif, current, t_stop, dt, t_max)
-    card = {lif.technology.model_file.name: lif.technology.model_file.read_text()}
     deck = lif.netlist(played.lines, played.reltol)
-    result = ngspice.run(deck, ["time", "m", "spike"], card | played.files, timeout)
+    result = ngspice.run(deck, ["time", "m", "spike"], lif.technology.texts | played.files, timeout)
     t, v_m = result["time"], result["m"]
     return Trace(t, v_m, crossing(t, result["spike"], lif.technology.supply / 2))
 

@@ -10,10 +10,10 @@ from rheobase.analog import ngspice
 from rheobase.analog.technology import generic180
 
 DECK = """device
-.include generic180.lib
+{models}
 Vd d 0 {drain}
 Vg g 0 0
-M1 d g 0 0 {model} w=20u l=2u ad=10p as=10p pd=41u ps=41u
+X1 d g 0 0 {model} w=20u l=2u ad=10p as=10p pd=41u ps=41u
 .options reltol=1e-6 abstol=1e-18 gmin=1e-18
 .dc Vg 0 {gate} {step}
 .save v(g) i(Vd)
@@ -23,9 +23,10 @@ M1 d g 0 0 {model} w=20u l=2u ad=10p as=10p pd=41u ps=41u
 
 def transfer(model: str, sign: int) -> tuple[np.ndarray, np.ndarray]:
     """Gate voltage and drain current, both positive, saturated."""
-    deck = DECK.format(model=model, drain=0.9 * sign, gate=0.7 * sign, step=0.005 * sign)
-    card = {"generic180.lib": generic180.model_file.read_text()}
-    result = ngspice.run(deck, ["g", "vd#branch"], card)
+    deck = DECK.format(
+        model=model, models=generic180.models, drain=0.9 * sign, gate=0.7 * sign, step=0.005 * sign
+    )
+    result = ngspice.run(deck, ["g", "vd#branch"], generic180.texts)
     return sign * result["g"], -sign * result["vd#branch"]
 
 
@@ -61,7 +62,9 @@ def test_leakage_is_far_below_the_smallest_bias():
         ("supply", float("nan")),
         ("l_min", -1.0),
         ("temperature", -300.0),
-        ("model_file", Path("absent.lib")),
+        ("files", (Path("absent.lib"),)),
+        ("corner", "slow"),
+        ("seed", 0),
     ],
 )
 def test_wrong_parameters_are_named(field: str, value: object):
