@@ -13,6 +13,9 @@ from .lif import AnalogLIF, deck
 STATIC = 1e-6
 """reltol of static measurements: their differences must resolve 1e-4 of a bias current."""
 
+SPAN = 50e-3
+"""V, on either side of its reference, within which the comparator must trip."""
+
 
 def crossing(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
     """Abscissae at which `y` rises through `level`, by linear interpolation."""
@@ -57,6 +60,15 @@ def leak(lif: AnalogLIF, step: float = 0.5e-3) -> tuple[float, float]:
     return slope, float(zero[0])
 
 
+def swing(lif: AnalogLIF, step: float = 10e-3) -> tuple[float, float]:
+    """Voltages between which the OTA's current stays within 1.5 times its bias, by a DC sweep."""
+    circuit = without(lif, "Xcomparator", "Xrefractory", "Xreset", "Cm")
+    bench = f"Vm m 0 0\n.dc Vm 0 {lif.technology.supply!r} {step!r}\n.save v(m) i(Vm)"
+    result = simulate(lif, circuit, bench, ["m", "vm#branch"], STATIC)
+    v = result["m"][np.abs(result["vm#branch"]) < 1.5 * lif.i_leak]
+    return float(v[0]), float(v[-1])
+
+
 def parasitic_capacitance(lif: AnalogLIF, times: float = 1.0) -> float:
     """Capacitance (F) that the cells add to the membrane at rest, by AC at ``times/(2 pi tau_m)``.
 
@@ -70,13 +82,13 @@ def parasitic_capacitance(lif: AnalogLIF, times: float = 1.0) -> float:
     return float(admittance.imag / (2 * np.pi * frequency))
 
 
-def trip(lif: AnalogLIF, span: float = 10e-3, resolution: float = 1e-6) -> float:
+def trip(lif: AnalogLIF, resolution: float = 1e-6) -> float:
     """Membrane voltage (V) at which the comparator and the pulse cell raise the spike, by DC.
 
-    Found by nested sweeps to `resolution`, in V, from within `span` of the reference.
+    Found by nested sweeps to `resolution`, in V, from within SPAN of the reference.
     """
     circuit = without(lif, "Xleak", "Xreset", "Cm")
-    low, high = lif.v_th_reference - span, lif.v_th_reference + span
+    low, high = lif.v_th_reference - SPAN, lif.v_th_reference + SPAN
     while True:
         step = (high - low) / 40
         bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) v(spike)"
@@ -84,7 +96,7 @@ def trip(lif: AnalogLIF, span: float = 10e-3, resolution: float = 1e-6) -> float
         found = np.flatnonzero(result["spike"] >= lif.technology.supply / 2)
         if not found.size or not found[0]:
             raise ValueError(
-                f"the comparator does not trip within {span:g} V of its reference "
+                f"the comparator does not trip within {SPAN:g} V of its reference "
                 f"{lif.v_th_reference:.4f} V at a bias of {lif.i_comparator:.3g} A"
             )
         low, high = (float(v) for v in result["m"][found[0] - 1 : found[0] + 1])

@@ -19,7 +19,7 @@ from .benches import crossing
 from .lif import AnalogLIF
 
 _SLOPES = np.geomspace(0.1, 300.0, 8)  # of threshold slopes, in swings per tau_m
-_DRIVES = (1.5, 6.0)  # in rheobases: the dead time is taken from spikes at both
+_DRIVES = (1.5, 6.0, 24.0)  # in rheobases: the reset is measured on spikes at each
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Extracted:
         (charge injection included), in V; the last one's `error` includes how it varies with the
         drive.
     t_hold : Measured
-        From the spike's rising edge to the release of the membrane, in s; `error` likewise.
+        From the spike's rising edge to the release of the membrane at 1.5 rheobases, in s.
     charge_injection : Measured
         What the opening switch puts on the membrane, in C.
     settling : float
@@ -59,6 +59,8 @@ class Extracted:
         Bound of the numerical error of `i_leak`, in A.
     slopes, delays, delay_errors : ndarray, shape (slopes,)
         Time (s) from the crossing of the static trip point at a slope (V/s) to the spike's edge.
+    hold_slopes, holds : ndarray, shape (drives,)
+        `t_hold` (s) of crossings at a slope (V/s): a fast one leaves the comparator sooner.
     linear_range : tuple of float
         Voltages between which ``i_leak`` is within 10 % of ``g_m (v_rest - v)``.
     swing : tuple of float
@@ -81,6 +83,8 @@ class Extracted:
     slopes: np.ndarray
     delays: np.ndarray
     delay_errors: np.ndarray
+    hold_slopes: np.ndarray
+    holds: np.ndarray
     linear_range: tuple[float, float]
     swing: tuple[float, float]
 
@@ -97,13 +101,20 @@ class Extracted:
         return (current + self.leak(self.v_trip.value)) / self.c_m.value
 
     def delay(self, slope: float) -> float:
-        """Comparator delay in s at `slope` in V/s (> 0), log-interpolated; constant outside."""
-        return float(np.exp(np.interp(np.log(slope), np.log(self.slopes), np.log(self.delays))))
+        """Comparator delay in s at `slope` in V/s (> 0), between the measured ones; see `_delay`.
+
+        Slope times delay is what is interpolated, over the logarithm of the slope: how far a ramp
+        is beyond the trip point at the edge. Outside the measured slopes the delay is constant.
+        """
+        at = float(np.clip(slope, self.slopes[0], self.slopes[-1]))
+        beyond = PchipInterpolator(np.log(self.slopes), self.slopes * self.delays)
+        return float(beyond(np.log(at))) / at
 
     def dead_time(self, slope: float) -> Measured:
         """Crossing of the trip at `slope` in V/s (> 0) to release, in s."""
         error = float(np.interp(np.log(slope), np.log(self.slopes), self.delay_errors))
-        return Measured(self.delay(slope) + self.t_hold.value, error + self.t_hold.error)
+        hold = float(np.interp(np.log(slope), np.log(self.hold_slopes), self.holds))
+        return Measured(self.delay(slope) + hold, error + self.t_hold.error)
 
     def measured_neuron(self, slope: float) -> MeasuredNeuron:
         """What theory needs, with the dead time of a crossing at `slope` in V/s."""
@@ -160,7 +171,7 @@ def extract(lif: AnalogLIF) -> Extracted:
     fine, curves = _measure(lif, 1)
     coarse, coarse_curves = _measure(lif, 2)
     names = ("tau_m", "g_m", "c_m", "v_rest", "v_trip", "v_reset", "t_hold", "charge_injection")
-    values = {  # the dead time and the voltage after it vary a little with the drive
+    values = {  # the voltage after reset varies a little with the drive
         name: Measured(fine[name], abs(fine[name] - coarse[name]) + fine.get(f"{name} spread", 0.0))
         for name in names
     }
@@ -178,19 +189,26 @@ def extract(lif: AnalogLIF) -> Extracted:
         i_leak_error=float(np.max(np.abs(coarse_leak(v) - i_leak))),
         slopes=curves["slopes"],
         delays=delays,
-        delay_errors=np.abs(delays - coarse_curves["delays"]) + _interpolation_error(delays),
+        delay_errors=np.abs(delays - coarse_curves["delays"])
+        + _interpolation_error(curves["slopes"], delays),
+        hold_slopes=curves["hold_slopes"],
+        holds=curves["holds"],
         linear_range=_around(v, linear, v_rest),
         swing=_around(curves["v_supply"], intact, v_rest),
     )
 
 
-def _interpolation_error(delays: np.ndarray) -> np.ndarray:
-    """Error of the log-log interpolation, bounded by that of leaving out each point but the ends.
+def _interpolation_error(slopes: np.ndarray, delays: np.ndarray) -> np.ndarray:
+    """Error of the interpolation, bounded by that of leaving out every other point.
 
-    Twice the spacing makes four times the error, so this is generous.
+    Twice the spacing makes at least four times the error, so this is generous.
     """
-    missed = np.abs(np.sqrt(delays[:-2] * delays[2:]) - delays[1:-1])
-    return np.concatenate([missed[:1], missed, missed[-1:]])
+    x, beyond = np.log(slopes), slopes * delays
+    missed = np.zeros(len(x))
+    for kept in (slice(0, None, 2), slice(1, None, 2)):
+        inside = (x >= x[kept][0]) & (x <= x[kept][-1])
+        missed[inside] += np.abs(PchipInterpolator(x[kept], beyond[kept])(x) - beyond)[inside]
+    return missed / slopes
 
 
 def _around(v: np.ndarray, good: np.ndarray, centre: float) -> tuple[float, float]:
@@ -227,7 +245,8 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     delays = np.array([_delay(lif, v_trip, slope, coarseness) for slope in slopes.tolist()])
     drives = [-rheobases * float(leak(v_trip)) for rheobases in _DRIVES]
     spikes = np.array([_spike(lif, v_trip, drive, leak, c_m, coarseness) for drive in drives])
-    t_hold, v_reset, step = (float(mean) for mean in spikes.mean(axis=0))
+    holds = spikes[:, 0]
+    v_reset, step = (float(mean) for mean in spikes[:, 1:].mean(axis=0))
     values = {
         "tau_m": c_rest / g_m,
         "g_m": g_m,
@@ -235,14 +254,14 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "v_rest": v_rest,
         "v_trip": v_trip,
         "v_reset": v_reset,
-        "t_hold": t_hold,
-        "t_hold spread": float(np.ptp(spikes[:, 0])) / 2,
+        "t_hold": float(holds[0]),
         "v_reset spread": float(np.ptp(spikes[:, 1])) / 2,
         "charge_injection": c_m * step,
         "settling": (c_fast / c_rest - 1) * (v_trip - reset),
     }
     curves = {"v": v, "i_leak": i_leak, "v_supply": v_supply, "i_supply": i_supply}
-    return values, curves | {"c": c, "slopes": slopes, "delays": delays}
+    curves |= {"c": c, "slopes": slopes, "delays": delays, "holds": holds}
+    return values, curves | {"hold_slopes": (np.array(drives) + float(leak(v_trip))) / c_m}
 
 
 def _leak(
@@ -269,7 +288,7 @@ def _admittance(
 
 def _trip(lif: AnalogLIF, reltol: float, coarseness: int) -> float:
     """Static trip point of the live neuron (V): two DC sweeps, 0.5 mV and then 5 uV apart."""
-    low, high = lif.v_th_reference - 10e-3, lif.v_th_reference + 10e-3
+    low, high = lif.v_th_reference - benches.SPAN, lif.v_th_reference + benches.SPAN
     for step in (0.5e-3, 5e-6 * coarseness):
         bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) v(spike)"
         result = benches.simulate(lif, lif.circuit(), bench, ["m", "spike"], reltol)

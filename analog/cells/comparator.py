@@ -3,29 +3,45 @@
 from ..technology import Technology
 from .cell import Cell, Size
 
+FEEDBACK = 0.13e-15
+"""F, from the output back to the first stage: a fringe of metal beside metal, 1 or 2 um long."""
+
 
 class Comparator(Cell):
-    """OTA without feedback and three inverting stages, nodes ``v_m v_th q bias vdd``.
+    """Three stages that draw only the current of two branches, nodes ``v_m v_th q bias vdd``.
 
-    ``q`` falls when ``v_m`` rises above ``v_th``. n stages of gain-bandwidth ``w`` answer a ramp of
-    slope s after about ``(V_dd/(s w**n))**(1/(n + 1))``: on slow ramps several stages of low gain
-    are faster than one of high gain, hence the short gates. The membrane drives the mirror side,
-    whose node hardly moves, so that little charge is kicked back. Two stages are single pMOS loaded
-    with the bias current, so that a slow membrane costs no crow-bar current; the last is a plain
-    inverter, whose input is fast.
+    ``q`` falls when ``v_m`` rises above ``v_th``. Where the energy goes, and why it is not more:
+
+    - An OTA (``first`` falls) and two common-source stages (``second`` rises, ``q`` falls). Below
+      threshold the transistors ``up`` and ``down`` are off, so that these two stages draw nothing;
+      above, their loads limit the current to the bias: no crow-bar current, however slow the
+      membrane is. So the static current is that of the bias and of the tail.
+    - Stages of gain-bandwidth ``w = g_m/C`` and gain A follow a slow ramp late by the sum of their
+      ``A/w``: several stages of low gain are faster than one of high gain. Hence the gates are
+      short, those behind the input as narrow as they can be (C), and ``first`` has a weak diode as
+      load (A). The input pair is wider: it matches better.
+    - What ``second`` puts back on ``first`` through its gate-drain capacitance (Miller) would delay
+      the edge most. A capacitance of the same size from ``q``, which moves the other way, cancels
+      it. A larger one would make an edge before the static trip point.
+    - A cascode keeps the drain of the input transistor still, so that the membrane sees no Miller
+      capacitance and gets no kick.
+    - The load of ``q`` is a mirror of ``v_th``'s branch, which carries at least half of the bias
+      when the membrane has been reset: ``q`` rises again soon.
     """
 
     def __init__(self, name: str, technology: Technology, size: Size, load: Size) -> None:
         super().__init__(name, ("v_m", "v_th", "q", "bias", "vdd"), technology)
-        self.nmos("bias", "bias", "bias", "0", size)
-        self.nmos("tail", "tail", "bias", "0", size)
-        self.nmos("plus", "mirror", "v_m", "tail", size)
-        self.nmos("minus", "first", "v_th", "tail", size)
+        small = Size(technology.w_min, size.l)
+        self.nmos("bias", "bias", "bias", "0", small)
+        self.nmos("tail", "tail", "bias", "0", small)
+        self.nmos("plus", "cascode", "v_m", "tail", size)
+        self.nmos("cascode", "first", "vdd", "cascode", small)
+        self.nmos("minus", "mirror", "v_th", "tail", size)
         self.pmos("diode", "mirror", "mirror", "vdd", load)
         self.pmos("out", "first", "mirror", "vdd", load)
-        self.pmos("up1", "second", "first", "vdd", load)
-        self.nmos("starve1", "second", "bias", "0", size)
-        self.pmos("up2", "third", "second", "vdd", load)
-        self.nmos("starve2", "third", "bias", "0", size)
-        self.pmos("up3", "q", "third", "vdd", load)
-        self.nmos("down3", "q", "third", "0", size)
+        self.pmos("damp", "first", "first", "vdd", Size(small.w, 4 * small.l))
+        self.pmos("up", "second", "first", "vdd", small)
+        self.nmos("starve", "second", "bias", "0", small)
+        self.nmos("down", "q", "second", "0", small)
+        self.pmos("load", "q", "mirror", "vdd", small)
+        self.C("feedback", "q", "first", FEEDBACK)

@@ -8,20 +8,22 @@ class RefractoryPulse(Cell):
     """Pulse of a set width, nodes ``q spike bias speed vdd``.
 
     A low ``q`` charges ``c_ref`` to the supply at once and raises ``spike``; the bias current then
-    discharges it, and ``spike`` falls after ``t = c_ref (V_dd - V_trip)/I_bias``. The inverter that
-    watches the slow ramp is starved by the current mirrored from ``speed``: it draws no crow-bar
-    current and trips where its pMOS carries just that current.
+    discharges it, and ``spike`` falls after ``t = c_ref (V_dd - V_trip)/I_bias``. Both inverters
+    are starved by the current mirrored from ``speed``: the first watches a slow ramp, the second
+    its slow answer, and plain inverters would draw crow-bar currents ten thousand times the bias.
+    The first one trips where its pMOS carries just that current.
     """
 
     def __init__(self, name: str, technology: Technology, c_ref: float, charge: Size) -> None:
         super().__init__(name, ("q", "spike", "bias", "speed", "vdd"), technology)
-        slow, fast = Size(0.5e-6, 2e-6), Size(1e-6, technology.l_min)
+        slow, fast = Size(0.5e-6, 2e-6), Size(technology.w_min, charge.l)
         self.C("ref", "ramp", "0", c_ref)
         self.pmos("charge", "ramp", "q", "vdd", charge)
         self.nmos("bias", "bias", "bias", "0", slow)
         self.nmos("discharge", "ramp", "bias", "0", slow)
-        self.pmos("up", "bar", "ramp", "vdd", Size(1e-6, 0.36e-6))
+        self.pmos("up", "bar", "ramp", "vdd", fast)
         self.nmos("down", "bar", "ramp", "starve", fast)
-        self.nmos("starve", "starve", "speed", "0", Size(2e-6, 0.36e-6))
-        self.pmos("spike_up", "spike", "bar", "vdd", Size(4e-6, technology.l_min))
-        self.nmos("spike_down", "spike", "bar", "0", Size(2e-6, technology.l_min))
+        self.nmos("starve", "starve", "speed", "0", fast)
+        self.pmos("spike_up", "spike", "bar", "vdd", fast)
+        self.nmos("spike_down", "spike", "bar", "starve_spike", fast)
+        self.nmos("starve_spike", "starve_spike", "speed", "0", fast)
