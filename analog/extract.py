@@ -19,7 +19,7 @@ from .benches import crossing
 from .lif import AnalogLIF
 
 _SLOPES = np.geomspace(0.1, 300.0, 8)  # of threshold slopes, in swings per tau_m
-_DRIVES = (1.5, 6.0, 24.0)  # in rheobases: the reset is measured on spikes at each
+_DRIVES = (1.2, 1.5, 2.0, 3.0, 6.0)  # in rheobases: the reset is measured on spikes at each
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "v_rest": v_rest,
         "v_trip": v_trip,
         "v_reset": v_reset,
-        "t_hold": float(holds[0]),
+        "t_hold": float(holds[_DRIVES.index(1.5)]),
         "v_reset spread": float(np.ptp(spikes[:, 1])) / 2,
         "charge_injection": c_m * step,
         "settling": (c_fast / c_rest - 1) * (v_trip - reset),
