@@ -82,26 +82,27 @@ def parasitic_capacitance(lif: AnalogLIF, times: float = 1.0) -> float:
     return float(admittance.imag / (2 * np.pi * frequency))
 
 
-def trip(lif: AnalogLIF, resolution: float = 1e-6) -> float:
+def trip(lif: AnalogLIF) -> float:
     """Membrane voltage (V) at which the comparator and the pulse cell raise the spike, by DC.
 
-    Found by nested sweeps to `resolution`, in V, from within SPAN of the reference.
+    Found by upward sweeps from within SPAN of the reference, the last one in steps of 1 uV. Each
+    starts well below the trip point: what the pulse cell draws off its capacitor before a spike is
+    less after it, so that right below the trip point it has two states.
     """
     circuit = without(lif, "Xleak", "Xreset", "Cm")
-    low, high = lif.v_th_reference - SPAN, lif.v_th_reference + SPAN
-    while True:
-        step = (high - low) / 40
+    tripped = lif.v_th_reference
+    for step, reach in ((SPAN / 20, SPAN), (25e-6, SPAN / 20), (1e-6, 0.2e-3)):
+        low, high = tripped - reach, tripped + reach
         bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) v(spike)"
         result = simulate(lif, circuit, bench, ["m", "spike"], STATIC)
-        found = np.flatnonzero(result["spike"] >= lif.technology.supply / 2)
-        if not found.size or not found[0]:
+        found = crossing(result["m"], result["spike"], lif.technology.supply / 2)
+        if not found.size:
             raise ValueError(
                 f"the comparator does not trip within {SPAN:g} V of its reference "
                 f"{lif.v_th_reference:.4f} V at a bias of {lif.i_comparator:.3g} A"
             )
-        low, high = (float(v) for v in result["m"][found[0] - 1 : found[0] + 1])
-        if high - low <= resolution:
-            return (low + high) / 2
+        tripped = float(found[0])
+    return tripped
 
 
 def one_spike(
