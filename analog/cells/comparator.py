@@ -3,10 +3,6 @@
 from ..technology import Technology
 from .cell import Cell, Size
 
-FEEDBACK = 0.13e-15
-"""F, from the output back to the first stage: a fringe of metal beside metal, 1 or 2 um long."""
-
-
 class Comparator(Cell):
     """Three stages that draw only the current of two branches, nodes ``v_m v_th q bias vdd``.
 
@@ -20,9 +16,11 @@ class Comparator(Cell):
       ``A/w``: several stages of low gain are faster than one of high gain. Hence the gates are
       short, those behind the input as narrow as they can be (C), and ``first`` has a weak diode as
       load (A). The input pair is wider: it matches better.
-    - What ``second`` puts back on ``first`` through its gate-drain capacitance (Miller) would delay
-      the edge most. A capacitance of the same size from ``q``, which moves the other way, cancels
-      it. A larger one would make an edge before the static trip point.
+    - What ``second`` puts back on ``first`` through the gate-drain overlap of ``up`` (Miller) would
+      delay the edge most. The two overlaps of an equal transistor without a current, ``neutral``,
+      bring the movement of ``q``, which goes the other way, and cancel it. Where they bring more,
+      slow membranes get their edge some microvolts before the static trip point: the measured delay
+      may be negative.
     - A cascode keeps the drain of the input transistor still, so that the membrane sees no Miller
       capacitance and gets no kick.
     - The load of ``q`` is a mirror of ``v_th``'s branch, which carries at least half of the bias
@@ -44,4 +42,4 @@ class Comparator(Cell):
         self.nmos("starve", "second", "bias", "0", small)
         self.nmos("down", "q", "second", "0", small)
         self.pmos("load", "q", "mirror", "vdd", small)
-        self.C("feedback", "q", "first", FEEDBACK)
+        self.pmos("neutral", "q", "first", "q", small)
