@@ -154,5 +154,7 @@ def cycle(lif: AnalogLIF, v_trip: float, slope: float) -> tuple[float, float]:
     if not released.size:
         raise ValueError(f"no spike of about t_dead = {lif.t_dead:.3g} s from the pulse cell")
     reset = float(still["m"][-1])
-    release = float(t[-1] - (v[-1] - reset) / slope)
+    late = np.searchsorted(t, t[-1] - lif.t_dead / 2)
+    risen = (v[-1] - v[late]) / (t[-1] - t[late])
+    release = float(t[-1] - (v[-1] - reset) / risen)
     return release - float(crossing(t, v, v_trip)[0]), reset

@@ -21,7 +21,7 @@ RELATIVE, ABSOLUTE = 2e-4, 20e-6
 voltages within ABSOLUTE (V) of what was asked for, as measured on the cells."""
 
 _SLOPE_FACTOR = 1.35  # first guess only
-_WEAK = 0.3  # g_m may be off by this share from that of weak inversion
+_WEAK = (0.7, 1.5)  # g_m may be so many times that of weak inversion: half-way out, leaking
 _REFRACTORY_SWING = 0.4  # V, first guess only
 # A leak below needs narrow gates, whose off-current is far smaller, and long gates in the
 # comparator, for the same reason; above, gates are short, so that they are fast.
@@ -180,7 +180,7 @@ def _check_headroom(lif: AnalogLIF) -> None:
 def _check_inversion(lif: AnalogLIF, g_m: float) -> None:
     """``g_m`` must be about ``I_leak/(2 n U_T)``, or the leak is not the tanh of weak inversion."""
     weak = lif.i_leak / (2 * _SLOPE_FACTOR * lif.technology.thermal_voltage)
-    if abs(g_m / weak - 1) > _WEAK:
+    if not _WEAK[0] < g_m / weak < _WEAK[1]:
         why, way = ("strong inversion begins", "smaller") if g_m < weak else ("leaks", "larger")
         raise ValueError(
             f"a leak bias of {lif.i_leak:.3g} A is outside weak inversion ({why}): its conductance"

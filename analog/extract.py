@@ -287,15 +287,15 @@ def _admittance(
 
 
 def _trip(lif: AnalogLIF, reltol: float, coarseness: int) -> float:
-    """Static trip point of the live neuron (V): two DC sweeps, 0.5 mV and then 5 uV apart."""
+    """Static trip point of the live neuron (V): two upward DC sweeps, 0.5 mV and 1 uV apart."""
     low, high = lif.v_th_reference - benches.SPAN, lif.v_th_reference + benches.SPAN
-    for step in (0.5e-3, 5e-6 * coarseness):
+    for step in (0.5e-3, 1e-6 * coarseness):
         bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) v(spike)"
         result = benches.simulate(lif, lif.circuit(), bench, ["m", "spike"], reltol)
         found = crossing(result["m"], result["spike"], lif.technology.supply / 2)
         if not found.size:
             raise ValueError(f"no trip point between {low:.4f} and {high:.4f} V")
-        low, high = float(found[0]) - step, float(found[0]) + step
+        low, high = float(found[0]) - 0.5e-3, float(found[0]) + 0.5e-3
     return float(found[0])
 
 

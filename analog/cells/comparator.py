@@ -3,6 +3,7 @@
 from ..technology import Technology
 from .cell import Cell, Size
 
+
 class Comparator(Cell):
     """Three stages that draw only the current of two branches, nodes ``v_m v_th q bias vdd``.
 
@@ -17,8 +18,8 @@ class Comparator(Cell):
       short, those behind the input as narrow as they can be (C), and ``first`` has a weak diode as
       load (A). The input pair is wider: it matches better.
     - What ``second`` puts back on ``first`` through the gate-drain overlap of ``up`` (Miller) would
-      delay the edge most. The two overlaps of an equal transistor without a current, ``neutral``,
-      bring the movement of ``q``, which goes the other way, and cancel it. Where they bring more,
+      delay the edge most. The two overlaps of a transistor without a current, ``neutral``, bring
+      the movement of ``q``, which goes the other way, and cancel it. Where they bring more,
       slow membranes get their edge some microvolts before the static trip point: the measured delay
       may be negative.
     - A cascode keeps the drain of the input transistor still, so that the membrane sees no Miller
@@ -42,4 +43,4 @@ class Comparator(Cell):
         self.nmos("starve", "second", "bias", "0", small)
         self.nmos("down", "q", "second", "0", small)
         self.pmos("load", "q", "mirror", "vdd", small)
-        self.pmos("neutral", "q", "first", "q", small)
+        self.pmos("neutral", "q", "first", "q", Size(small.w, technology.l_min))
