@@ -4,7 +4,7 @@ from ..technology import Technology
 from .cell import Cell, Size
 
 KICK = 1.5e-15
-"""F, a few um of metal beside metal."""
+"""F, a few um of metal beside metal; as many times more as the gates are longer than the shortest."""
 
 
 class RefractoryPulse(Cell):
@@ -27,7 +27,7 @@ class RefractoryPulse(Cell):
         super().__init__(name, ("q", "spike", "bias", "speed", "vdd"), technology)
         slow, fast = Size(0.5e-6, 2e-6), Size(technology.w_min, charge.l)
         self.C("ref", "ramp", "0", c_ref)
-        self.C("kick", "bar", "q", KICK)
+        self.C("kick", "bar", "q", KICK * charge.l / technology.l_min)
         self.pmos("charge", "ramp", "q", "vdd", charge)
         self.nmos("bias", "bias", "bias", "0", slow)
         self.nmos("discharge", "ramp", "bias", "0", slow)
