@@ -108,11 +108,12 @@ class Replay:
     alone : int
         Spikes of either without a partner.
     allowed : int
-        Crossings that the equation itself gains or loses when the trip point moves: up by `shift`,
-        down by the error with which it was extracted.
-    shift : float
-        In V: how far the membrane moves on while the comparator answers (slope times delay, a
-        shallower crossing may be lost), plus the error of the extracted trip point.
+        Spikes without a partner that the equation itself has when the comparator's lag is the
+        smallest that was measured, or when the trip point is off by its error. A comparator is not
+        quite one pole: stages that switch end what one pole would forget, and short excursions
+        count for more than in the equation.
+    lags : tuple of float
+        The smallest lag, and the one at the slopes that are met, in s.
     """
 
     run: Trace
@@ -120,7 +121,7 @@ class Replay:
     predicted: int
     alone: int
     allowed: int
-    shift: float
+    lags: tuple[float, float]
 
 
 def replay(chip: Chip, current: Floats, dt: float) -> Replay:
@@ -128,20 +129,22 @@ def replay(chip: Chip, current: Floats, dt: float) -> Replay:
     e, lif = chip.extracted, chip.lif
     start = lif.voltage(lif.neuron.v_reset)
 
-    def crossings(shift: float, slope: float) -> Floats:
+    def spikes(lag: float, shift: float = 0.0) -> Floats:
         neuron = e.measured_neuron(slope)
-        return ode.run(replace(neuron, v_trip=neuron.v_trip + shift), current, dt, v0=start)[0]
+        moved = replace(neuron, v_trip=neuron.v_trip + shift)
+        return ode.run(moved, current, dt, v0=start, lag=min(max(lag, 0.0), neuron.t_dead))[0]
 
     slope = float(np.median(e.slopes))
-    found = crossings(0.0, slope)
+    found = spikes(e.delay(slope))
     if len(found):  # the delay at the slopes that are met
         at = np.minimum((found / dt).astype(int), len(current) - 1)
         slope = max(float(np.median([e.slope(i) for i in current[at].tolist()])), e.slopes[0])
-        found = crossings(0.0, slope)
-    shift = slope * e.delay(slope) + e.v_trip.error
-    shifts = (shift, -e.v_trip.error)  # a delay can lose a crossing, but not add one
+        found = spikes(e.delay(slope))
+    lag = e.delay(slope)
+    least = min(float(e.delays[-1]), lag)
+    others = [spikes(least)] + [spikes(lag, d * e.v_trip.error) for d in (-1, 1)]
     window = float(np.diff(found, prepend=-lif.tau_m).min()) / 2
-    allowed = max(unmatched(found, crossings(d, slope), window) for d in shifts)
+    allowed = max(unmatched(found, other, window) for other in others)
     run = simulate(lif, current, len(current) * dt, dt=dt)
-    alone = unmatched(run.spike_times, found + e.delay(slope), window)
-    return Replay(run, len(run.spike_times), len(found), alone, allowed, shift)
+    alone = unmatched(run.spike_times, found, window)
+    return Replay(run, len(run.spike_times), len(found), alone, allowed, (least, lag))

@@ -174,8 +174,9 @@ def _partners(place: Place, replays: list[Replay]) -> Findings:
         sum(getattr(r, name) for r in replays)
         for name in ("spikes", "predicted", "alone", "allowed")
     )
-    shift = show(max(r.shift for r in replays), "V", 2)
-    term = Term(f"crossings the equation gains or loses at trip + {shift}", "model", allowed)
+    low, high = min(r.lags[0] for r in replays), max(r.lags[1] for r in replays)
+    between = f"{show(low, 's', 2)} and {show(high, 's', 2)}"
+    term = Term(f"spikes moved by a comparator's lag between {between}", "model", allowed)
     at = f"{spikes} spikes, {predicted} of the equation"
     resolution = place.experiment.check.spikes * predicted
     point = Point(at, alone, 0, (term,), resolution)
