@@ -63,10 +63,13 @@ def leak(lif: AnalogLIF, step: float = 0.5e-3) -> tuple[float, float]:
 def swing(lif: AnalogLIF, step: float = 10e-3) -> tuple[float, float]:
     """Voltages between which the OTA's current stays within 1.5 times its bias, by a DC sweep."""
     circuit = without(lif, "Xcomparator", "Xrefractory", "Xreset", "Cm")
-    bench = f"Vm m 0 0\n.dc Vm 0 {lif.technology.supply!r} {step!r}\n.save v(m) i(Vm)"
+    supply = lif.technology.supply
+    bench = f"Vm m 0 0\n.dc Vm 0 {supply!r} {step!r}\n.save v(m) i(Vm)"
     result = simulate(lif, circuit, bench, ["m", "vm#branch"], STATIC)
-    v = result["m"][np.abs(result["vm#branch"]) < 1.5 * lif.i_leak]
-    return float(v[0]), float(v[-1])
+    v, rest = np.minimum(result["m"], supply), lif.voltage(lif.neuron.v_rest)
+    broken = v[np.abs(result["vm#branch"]) >= 1.5 * lif.i_leak]
+    low, high = broken[broken < rest], broken[broken > rest]
+    return float(low.max(initial=0.0)), float(high.min(initial=supply))
 
 
 def parasitic_capacitance(lif: AnalogLIF, times: float = 1.0) -> float:

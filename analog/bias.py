@@ -69,7 +69,7 @@ def design(
     t_dead = neuron.t_ref / speed_up or max(tau / 100, SHORTEST_DEAD_TIME)
     if t_dead < SHORTEST_DEAD_TIME:
         raise ValueError(
-            f"t_ref = {neuron.t_ref:g} s is {t_dead:.3g} s on the chip at speed-up {speed_up:g}, and"
+            f"t_ref = {neuron.t_ref:g} s is {t_dead:.3g} s on the chip at speed-up {speed_up:g},"
             f" comparator and reset need {SHORTEST_DEAD_TIME:g} s: it takes a speed-up of at most"
             f" {neuron.t_ref / SHORTEST_DEAD_TIME:.3g}, or t_ref = 0 for the shortest there is"
         )

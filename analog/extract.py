@@ -194,7 +194,7 @@ def extract(lif: AnalogLIF) -> Extracted:
         hold_slopes=curves["hold_slopes"],
         holds=curves["holds"],
         linear_range=_around(v, linear, v_rest),
-        swing=_around(curves["v_supply"], intact, v_rest),
+        swing=_around(np.minimum(curves["v_supply"], lif.technology.supply), intact, v_rest),
     )
 
 

@@ -4,7 +4,7 @@ from ..technology import Technology
 from .cell import Cell, Size
 
 KICK = 1.5e-15
-"""F, a few um of metal beside metal; as many times more as the gates are longer than the shortest."""
+"""F for the shortest gates, and in proportion to their length: a few um of metal beside metal."""
 
 
 class RefractoryPulse(Cell):

@@ -56,9 +56,7 @@ def _seen(v0: float, v1: float, u0: float, time: float, x: float, lag: float) ->
 
 
 @njit(cache=True)
-def _late_crossing(
-    v0: float, v1: float, u0: float, time: float, lag: float, trip: float
-) -> float:
+def _late_crossing(v0: float, v1: float, u0: float, time: float, lag: float, trip: float) -> float:
     """Where in 0 .. 1 U reaches `trip`, by bisection."""
     low, high = 0.0, 1.0
     for _ in range(52):
@@ -172,9 +170,9 @@ def run(
     if not neuron.v[0] <= start < neuron.v_trip:
         raise ValueError(f"v0 must be {neuron.v[0]:g} .. {neuron.v_trip!r} V, not {start!r}")
     cubics = np.ascontiguousarray(PchipInterpolator(neuron.v, neuron.i_leak).c)
-    numbers = (neuron.c_m, neuron.v_trip, neuron.v_reset, neuron.t_dead)
+    numbers = (neuron.c_m, neuron.v_trip, neuron.v_reset, neuron.t_dead, lag)
     times, trace, left = _run(
-        drive, float(dt), float(start), substeps, neuron.v, cubics, *map(float, numbers), float(lag)
+        drive, float(dt), float(start), substeps, neuron.v, cubics, *map(float, numbers)
     )
     if left >= 0:
         raise ValueError(
