@@ -46,7 +46,8 @@ class Extracted:
         (charge injection included), in V; the last one's `error` includes how it varies with the
         drive.
     t_hold : Measured
-        From the spike's rising edge to the release of the membrane at 1.5 rheobases, in s.
+        From the spike's rising edge to the release of the membrane at 1.5 rheobases, in s; `error`
+        includes what interpolating `holds` misses.
     charge_injection : Measured
         What the opening switch puts on the membrane, in C.
     settling : float
@@ -58,7 +59,8 @@ class Extracted:
     i_leak_error : float
         Bound of the numerical error of `i_leak`, in A.
     slopes, delays, delay_errors : ndarray, shape (slopes,)
-        Time (s) from the crossing of the static trip point at a slope (V/s) to the spike's edge.
+        Time (s) from the crossing of the static trip point at a slope (V/s) to the spike's edge; a
+        comparator with feedback may be a little early on slow ramps, and the delay negative.
     hold_slopes, holds : ndarray, shape (drives,)
         `t_hold` (s) of crossings at a slope (V/s): a fast one leaves the comparator sooner.
     linear_range : tuple of float
@@ -101,7 +103,7 @@ class Extracted:
         return (current + self.leak(self.v_trip.value)) / self.c_m.value
 
     def delay(self, slope: float) -> float:
-        """Comparator delay in s at `slope` in V/s (> 0), between the measured ones; see `_delay`.
+        """Comparator delay in s at `slope` in V/s (> 0), between the measured ones.
 
         Slope times delay is what is interpolated, over the logarithm of the slope: how far a ramp
         is beyond the trip point at the edge. Outside the measured slopes the delay is constant.
@@ -244,8 +246,9 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     slopes = _SLOPES * (v_trip - reset) / lif.tau_m
     delays = np.array([_delay(lif, v_trip, slope, coarseness) for slope in slopes.tolist()])
     drives = [-rheobases * float(leak(v_trip)) for rheobases in _DRIVES]
+    hold_slopes = (np.array(drives) + float(leak(v_trip))) / c_m
     spikes = np.array([_spike(lif, v_trip, drive, leak, c_m, coarseness) for drive in drives])
-    holds = spikes[:, 0]
+    holds, x = spikes[:, 0], np.log(hold_slopes)
     v_reset, step = (float(mean) for mean in spikes[:, 1:].mean(axis=0))
     values = {
         "tau_m": c_rest / g_m,
@@ -255,13 +258,16 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "v_trip": v_trip,
         "v_reset": v_reset,
         "t_hold": float(holds[_DRIVES.index(1.5)]),
+        "t_hold spread": float(
+            np.max(np.abs(np.interp(x[1::2], x[::2], holds[::2]) - holds[1::2]))
+        ),
         "v_reset spread": float(np.ptp(spikes[:, 1])) / 2,
         "charge_injection": c_m * step,
         "settling": (c_fast / c_rest - 1) * (v_trip - reset),
     }
     curves = {"v": v, "i_leak": i_leak, "v_supply": v_supply, "i_supply": i_supply}
     curves |= {"c": c, "slopes": slopes, "delays": delays, "holds": holds}
-    return values, curves | {"hold_slopes": (np.array(drives) + float(leak(v_trip))) / c_m}
+    return values, curves | {"hold_slopes": hold_slopes}
 
 
 def _leak(
