@@ -2,9 +2,10 @@
 
 Small-signal AC gives ``g_m = Re Y`` and ``C = Im Y/omega``, a DC sweep with the threshold lifted
 out of reach the leak current ``i_leak(v)``, a DC sweep of the live neuron its static trip point,
-voltage ramps the comparator's delay at any slope, and single spikes the voltage after reset and the
-instant of release. Every measurement is done twice, the second time with a ten times larger
-reltol and doubled steps; the difference bounds the numerical error.
+voltage ramps the comparator's delay at any slope, triangles the shortest excursion that it answers,
+and single spikes the voltage after reset and the instant of release. Every measurement but that of
+the triangles is done twice, the second time with a ten times larger reltol and doubled steps; the
+difference bounds the numerical error.
 """
 
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from .benches import crossing
 from .lif import AnalogLIF
 
 _SLOPES = np.geomspace(0.1, 300.0, 8)  # of threshold slopes, in swings per tau_m
+_EXCURSIONS = np.array([3.0, 10.0, 30.0])  # slopes, in swings per tau_m, as of noise
 _DRIVES = (1.2, 1.5, 2.0, 3.0, 6.0)  # in rheobases: the reset is measured on spikes at each
 
 
@@ -61,6 +63,10 @@ class Extracted:
     slopes, delays, delay_errors : ndarray, shape (slopes,)
         Time (s) from the crossing of the static trip point at a slope (V/s) to the spike's edge; a
         comparator with feedback may be a little early on slow ramps, and the delay negative.
+    lag_slopes, lags : ndarray, shape (excursions,)
+        Time constant (s) of the pole through which the comparator sees triangles of a slope (V/s):
+        it answers those that reach ``slope lag log 2`` beyond the trip point. On ramps it would be
+        the delay; feedback makes it shorter.
     hold_slopes, holds : ndarray, shape (drives,)
         `t_hold` (s) of crossings at a slope (V/s): a fast one leaves the comparator sooner.
     linear_range : tuple of float
@@ -85,6 +91,8 @@ class Extracted:
     slopes: np.ndarray
     delays: np.ndarray
     delay_errors: np.ndarray
+    lag_slopes: np.ndarray
+    lags: np.ndarray
     hold_slopes: np.ndarray
     holds: np.ndarray
     linear_range: tuple[float, float]
@@ -111,6 +119,10 @@ class Extracted:
         at = float(np.clip(slope, self.slopes[0], self.slopes[-1]))
         beyond = PchipInterpolator(np.log(self.slopes), self.slopes * self.delays)
         return float(beyond(np.log(at))) / at
+
+    def lag(self, slope: float) -> float:
+        """Lag in s at excursions of `slope` in V/s, log-interpolated; constant outside."""
+        return float(np.exp(np.interp(np.log(slope), np.log(self.lag_slopes), np.log(self.lags))))
 
     def dead_time(self, slope: float) -> Measured:
         """Crossing of the trip at `slope` in V/s (> 0) to release, in s."""
@@ -178,6 +190,8 @@ def extract(lif: AnalogLIF) -> Extracted:
         for name in names
     }
     v, i_leak, delays = curves["v"], curves["i_leak"], curves["delays"]
+    lag_slopes = _EXCURSIONS * (fine["v_trip"] - fine["v_reset"]) / lif.tau_m
+    lags = [_lag(lif, fine["v_trip"], slope) for slope in lag_slopes.tolist()]
     coarse_leak = PchipInterpolator(coarse_curves["v"], coarse_curves["i_leak"])
     v_rest = fine["v_rest"]
     linear = np.abs(i_leak / (fine["g_m"] * (v_rest - v)) - 1) < 0.1
@@ -193,6 +207,8 @@ def extract(lif: AnalogLIF) -> Extracted:
         delays=delays,
         delay_errors=np.abs(delays - coarse_curves["delays"])
         + _interpolation_error(curves["slopes"], delays),
+        lag_slopes=lag_slopes,
+        lags=np.array(lags),
         hold_slopes=curves["hold_slopes"],
         holds=curves["holds"],
         linear_range=_around(v, linear, v_rest),
@@ -322,6 +338,30 @@ def _delay(lif: AnalogLIF, v_trip: float, slope: float, coarseness: int) -> floa
     if not edge.size:
         raise ValueError(f"the comparator does not answer a ramp of {slope:.3g} V/s")
     return float(edge[0] - crossing(t, result["m"], v_trip)[0])
+
+
+def _lag(lif: AnalogLIF, v_trip: float, slope: float) -> float:
+    """Lag of the pole that just answers the triangle which the comparator just answers.
+
+    Behind a pole of time constant L, a ramp of slope s that turns round at a height h is seen at
+    its highest a time ``L log 2`` later, as ``h - s L log 2``. The height is found to a hundredth
+    of what the membrane moves during four delays.
+    """
+    circuit, base = benches.without(lif, "Xreset"), v_trip - 4e-3
+    low, high = 0.0, 4 * slope * max(_delay(lif, v_trip, slope, 1), 1e-3 * lif.t_dead)
+    resolution = high / 100
+    while high - low > resolution:
+        height = (low + high) / 2
+        turn = (v_trip + height - base) / slope
+        bench = (
+            f"Vdrive drive 0 pwl(0 {base!r} {turn!r} {v_trip + height!r} {2 * turn!r} {base!r})\n"
+            f"Gdrive 0 m drive m 1m\n.tran {turn / 200!r} {2 * turn!r} 0 {turn / 200!r}\n"
+            ".save v(m) v(spike)"
+        )
+        spike = benches.simulate(lif, circuit, bench, ["spike"], 1e-5)["spike"]
+        answered = spike.max() > lif.technology.supply / 2
+        low, high = (low, height) if answered else (height, high)
+    return float(high / (slope * np.log(2)))
 
 
 def _spike(

@@ -109,11 +109,10 @@ class Replay:
         Spikes of either without a partner.
     allowed : int
         Spikes without a partner that the equation itself has when the comparator's lag is the
-        smallest that was measured, or when the trip point is off by its error. A comparator is not
-        quite one pole: stages that switch end what one pole would forget, and short excursions
-        count for more than in the equation.
+        smallest that was measured on triangles, or that of a ramp (the membrane's path is between
+        the two), or when the trip point is off by its error.
     lags : tuple of float
-        The smallest lag, and the one at the slopes that are met, in s.
+        These lags in s.
     """
 
     run: Trace
@@ -132,19 +131,20 @@ def replay(chip: Chip, current: Floats, dt: float) -> Replay:
     def spikes(lag: float, shift: float = 0.0) -> Floats:
         neuron = e.measured_neuron(slope)
         moved = replace(neuron, v_trip=neuron.v_trip + shift)
-        return ode.run(moved, current, dt, v0=start, lag=min(max(lag, 0.0), neuron.t_dead))[0]
+        times = ode.run(moved, current, dt, v0=start, lag=min(lag, neuron.t_dead))[0]
+        return times + (e.delay(slope) - lag)
 
     slope = float(np.median(e.slopes))
-    found = spikes(e.delay(slope))
-    if len(found):  # the delay at the slopes that are met
+    found = spikes(e.lag(slope))
+    if len(found):  # the lag at the slopes that are met
         at = np.minimum((found / dt).astype(int), len(current) - 1)
         slope = max(float(np.median([e.slope(i) for i in current[at].tolist()])), e.slopes[0])
-        found = spikes(e.delay(slope))
-    lag = e.delay(slope)
-    least = min(float(e.delays[-1]), lag)
-    others = [spikes(least)] + [spikes(lag, d * e.v_trip.error) for d in (-1, 1)]
+        found = spikes(e.lag(slope))
+    lags = (float(e.lags.min()), max(e.delay(slope), e.lag(slope)))
+    others = [spikes(lag) for lag in lags]
+    others += [spikes(e.lag(slope), shift * e.v_trip.error) for shift in (-1, 1)]
     window = float(np.diff(found, prepend=-lif.tau_m).min()) / 2
     allowed = max(unmatched(found, other, window) for other in others)
     run = simulate(lif, current, len(current) * dt, dt=dt)
     alone = unmatched(run.spike_times, found, window)
-    return Replay(run, len(run.spike_times), len(found), alone, allowed, (least, lag))
+    return Replay(run, len(run.spike_times), len(found), alone, allowed, lags)

@@ -90,7 +90,7 @@ def compare(
     """
     slope = float(np.std(current)) / found.c_m.value
     neuron = found.measured_neuron(slope)
-    return simulate(lif, current, len(current) * dt, dt), neuron, found.delay(slope)
+    return simulate(lif, current, len(current) * dt, dt), neuron, found.lag(slope)
 
 
 def alone(
@@ -101,17 +101,19 @@ def alone(
     current: np.ndarray,
     dt: float,
 ) -> tuple[int, int]:
-    """Unmatched spikes of the circuit, and those that the ODE itself moves by its uncertain lag.
+    """Unmatched spikes of the circuit, and those that the ODE itself moves by its uncertainties.
 
-    Partners are within half the smallest interval. The lag is at least the smallest measured one;
-    the same uncertainty in V is what the membrane moves meanwhile.
+    Partners are within half the smallest interval. The lag is between the smallest measured one and
+    that on a ramp, the delay; the trip point is off by its error.
     """
     spikes, _ = measured_leak.run(neuron, current, dt, lag=lag)
     window = float(np.diff(spikes).min()) / 2
-    least = min(lag, float(found.delays[-1]))
-    error = found.v_trip.error + (lag - least) * float(np.std(current)) / neuron.c_m
-    others = [measured_leak.run(neuron, current, dt, lag=least)[0]]
-    for shift in (-error, error):
+    delay = found.delay(float(np.std(current)) / found.c_m.value)
+    others = [
+        measured_leak.run(neuron, current, dt, lag=other)[0]
+        for other in (found.lags.min(), max(delay, lag))
+    ]
+    for shift in (-found.v_trip.error, found.v_trip.error):
         moved = replace(neuron, v_trip=neuron.v_trip + shift)
         others.append(measured_leak.run(moved, current, dt, lag=lag)[0])
     return unmatched(trace.spike_times, spikes, window), max(
@@ -140,10 +142,13 @@ def test_under_noise_the_same_spikes_as_the_same_noise_in_the_ode(
     found_alone, allowed = alone(trace, found, neuron, lag, current, dt)
     assert found_alone <= allowed
     assert len(spikes) >= 8
-    # Between the spikes the membrane follows the ODE to microvolts, and to its uncertain lag.
-    at_ends = np.interp(dt * np.arange(1, samples + 1), trace.t, trace.v_m)
-    late = max(lag - found.delays[-1], 0.0) * np.std(current) / neuron.c_m
-    assert np.median(np.abs(at_ends - v)) < 1e-3 * (neuron.v_trip - neuron.v_reset) + late
+    # After spikes that are partners, the membrane follows the ODE to microvolts.
+    ends = dt * np.arange(1, samples + 1)
+    last = [np.append(0.0, t)[np.searchsorted(t, ends)] for t in (trace.spike_times, spikes)]
+    alike = np.abs(last[0] - last[1]) < 5 * dt
+    off = np.abs(np.interp(ends, trace.t, trace.v_m) - v)[alike]
+    assert np.median(off) < 1e-3 * (neuron.v_trip - neuron.v_reset)
+    assert alike.mean() > 0.5
 
 
 @pytest.mark.parametrize(
