@@ -292,9 +292,10 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
     settings = experiment.spice
     if settings is None:
         return findings
+    process = settings.process()
     for speed_up in settings.speed_up:
         progress(f"{experiment.name}: SPICE, design and extraction at speed-up {speed_up:g}")
-        chip = made(experiment.neuron, speed_up, settings.voltage_scale)
+        chip = made(experiment.neuron, process, speed_up, settings.voltage_scale)
         findings.add(_design_checks(Place(experiment, "design", "spice", chip.setting), chip))
         for played in experiment.played("spice"):
             match played.stimulus:
@@ -329,7 +330,7 @@ def write_deck(
     if settings is None:
         raise ValueError(f"{experiment.path}: has no [spice], so there is no netlist to write")
     speed_up = settings.speed_up[0] if speed_up is None else speed_up
-    lif = bias.design(neuron, speed_up=speed_up, voltage_scale=settings.voltage_scale)
+    lif = bias.design(neuron, settings.process(), speed_up, settings.voltage_scale)
     dt = float(settings.dt)
     match played.stimulus:
         case Constant(mu):
