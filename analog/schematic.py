@@ -34,8 +34,13 @@ class _Transistor:
     column: int = -1
 
 
-def draw(cell: Cell) -> schemdraw.Drawing:
-    """The schematic of a cell; ``get_imagedata("svg")`` of it is an image."""
+def svg(cell: Cell) -> str:
+    """The schematic of a cell as an SVG image."""
+    image: bytes = _drawing(cell).get_imagedata("svg")
+    return image.decode("utf-8")
+
+
+def _drawing(cell: Cell) -> schemdraw.Drawing:
     transistors = _transistors(cell)
     heights = _heights(transistors)
     columns = _columns(transistors, heights)

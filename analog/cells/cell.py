@@ -29,6 +29,11 @@ class Cell(SubCircuit):
         super().__init__(name, *nodes)
         self.technology = technology
 
+    @property
+    def caption(self) -> str:
+        """The first line of the cell's description."""
+        return (type(self).__doc__ or "").partition("\n")[0]
+
     def nmos(self, name: str, drain: str, gate: str, source: str, size: Size) -> None:
         """An nMOS transistor; its bulk is ground."""
         self._fet(name, self.technology.nmos, (drain, gate, source, "0"), size)

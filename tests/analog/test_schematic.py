@@ -25,7 +25,7 @@ CELLS = {
 
 def written(cell: Cell) -> Counter[str]:
     """The texts of the drawing."""
-    svg = schematic.draw(cell).get_imagedata("svg").decode()
+    svg = schematic.svg(cell)
     return Counter(re.findall(r">([^<>\n]+)</(?:tspan|text)>", svg))
 
 
