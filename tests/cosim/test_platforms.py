@@ -46,6 +46,7 @@ def test_a_built_in_experiment_agrees_and_is_in_the_table(name: str, tmp_path: P
     assert {row.setting for row in run.findings.platforms} == settings
     for row in run.findings.platforms:
         assert row.values.keys() >= COLUMNS
+        assert "LUT4" in row.values["cost"]
     for explanation in run.findings.explanations:
         (point,) = (
             p for c in run.findings.checks for p in c.points
