@@ -382,13 +382,13 @@ def _headroom(target: Ints, weight: Ints, each: QuantisedPopulation, first: int)
 def _check_axon_types(target: Ints, weight: Ints) -> None:
     """Refuse a neuron with more weights, or more synapses, than TrueNorth has."""
     different = np.unique(np.stack((target, weight)), axis=1)[0]
-    for found, most, what in (
-        (np.bincount(different), _TYPES, "different weights, of axon types"),
-        (np.bincount(target), _AXONS, "synapses, of axons"),
+    for found, most, what, of in (
+        (np.bincount(different), _TYPES, "different weights", "axon types"),
+        (np.bincount(target), _AXONS, "synapses", "axons"),
     ):
         if found.max(initial=0) > most:
             worst = int(found.argmax())
-            raise ValueError(f"neuron {worst} has {found[worst]} {what} TrueNorth has {most}")
+            raise ValueError(f"neuron {worst} has {found[worst]} {what}: TrueNorth has {most} {of}")
 
 
 def _span(values: Ints) -> tuple[int, int]:
