@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from scipy.optimize import root
+from scipy.optimize import approx_fprime, root
 
 from ..models.integer.quantise_network import QuantisedNetwork, QuantisedPopulation
 from ..models.integer.quantised import Quantised
@@ -29,8 +29,10 @@ from ..models.reference.elements import Poisson, Population
 from ..models.stimulus import Poisson as Stimulus
 from ..models.theory import siegert
 from .observables import Floats
-from .substrates import law
+from .substrates.law import noise as noise_law_of_integers
 from .substrates.reference import noise_law
+
+Law = Callable[[Floats], list[float]]  # rates that rates make
 
 _SETTLED = 50.0  # of s
 
@@ -84,8 +86,8 @@ def predict(made: QuantisedNetwork) -> Rates:
         return [_law(each.quantised, _got(each, synapses, r)) for each, synapses in every]
 
     settled = solve_ivp(lambda _, r: white(r) - r, (0, _SETTLED), [1e-3] * len(every), "LSODA")
-    wanted = _solve(ideal, settled.y[:, -1])
-    return Rates(wanted, _solve(quantised, wanted))
+    wanted = _solve(ideal, white, settled.y[:, -1])
+    return Rates(wanted, _solve(quantised, white, wanted))
 
 
 def _synapses(made: QuantisedNetwork, target: QuantisedPopulation) -> list[_Synapses]:
@@ -131,14 +133,22 @@ def _got(each: QuantisedPopulation, synapses: Sequence[_Synapses], r: Floats) ->
 def _law(made: Quantised, stimulus: Stimulus) -> float:
     """Rate of a quantised neuron; `stimulus` has the drive that its registers do not."""
     source, lost = made.input_poisson(stimulus.mu, stimulus.rates, stimulus.weights)
-    return law.noise(made, stimulus, source, lost).rate
+    return noise_law_of_integers(made, stimulus, source, lost).rate
 
 
-def _solve(law_of: Callable[[Floats], list[float]], begin: Floats) -> Floats:
-    """Rates that reproduce themselves, by their logarithms, near some."""
-    found = root(
-        lambda x: np.log(law_of(np.exp(x))) - x, np.log(begin), options={"eps": 1e-6, "xtol": 1e-6}
-    )
+def _solve(law: Law, like: Law, begin: Floats) -> Floats:
+    """Rates that reproduce themselves by a law whose slopes are like another's, near some.
+
+    By their logarithms.
+    """
+
+    def missed(x: Floats, law: Law = law) -> Floats:
+        return np.log(law(np.exp(x))) - x
+
+    def slopes(x: Floats) -> Floats:
+        return approx_fprime(x, lambda x: missed(x, like), 1e-5)
+
+    found = root(missed, np.log(begin), jac=slopes, options={"xtol": 1e-6})
     if not found.success:
         raise ValueError(f"rates near {begin} Hz that reproduce themselves are not found")
     return np.exp(found.x)

@@ -33,13 +33,13 @@ from rheobase.models.reference.network import (
     simulate,
 )
 
-DT, STEPS, TRANSIENT, SEEDS = 1e-3, 2000, 100, range(1, 9)
+DT, STEPS, TRANSIENT, SEEDS = 1e-3, 1600, 100, range(1, 9)
 RESOLUTION = 0.03
 CONFIDENCE = 0.999  # of all comparisons together
 PLATFORMS: dict[str, Callable[[LIF, float], Quantised]] = {
     "generic": partial(quantise, lsb=50e-6, width=11),
-    "lava": partial(quantise_loihi, lsb=0.4e-6),
-    "nengo": partial(quantise_loihi, lsb=0.4e-6, flavour="nengo"),
+    "lava": partial(quantise_loihi, lsb=1.5e-6),
+    "nengo": partial(quantise_loihi, lsb=30e-6, flavour="nengo"),
     "truenorth": partial(quantise_truenorth, lsb=100e-6),
     "spinnaker": quantise_spinnaker,
 }
