@@ -64,7 +64,8 @@ def predict(made: QuantisedNetwork) -> Rates:
     Raises
     ------
     ValueError
-        A projection from given spike trains or of several weights; rates that are not found.
+        A projection from given spike trains or of several weights, a population without synapses,
+        or rates that are not found.
     """
     every = [(each, _synapses(made, each)) for each in made.populations]
 
@@ -107,7 +108,10 @@ def _synapses(made: QuantisedNetwork, target: QuantisedPopulation) -> list[_Syna
             found.append(_Synapses(number, each.synapses / target.population.n, *weights))
         else:
             raise ValueError("projections must be from populations, whose rates can be known")
-    return [each for each in found if each.number and each.wanted]
+    found = [each for each in found if each.number and each.wanted]
+    if not found:
+        raise ValueError("populations must have synapses each, for their rates to be known")
+    return found
 
 
 def _spikes(synapses: Sequence[_Synapses], r: Floats) -> tuple[float, ...]:

@@ -27,9 +27,11 @@ from rheobase.models.neuron import LIF
 from rheobase.models.reference.network import (
     Drive,
     FixedInDegree,
+    Pairs,
     Poisson,
     Population,
     Projection,
+    SpikeTrains,
     simulate,
 )
 
@@ -134,3 +136,20 @@ def test_wrong_weights_are_not_as_predicted(platform: str, monkeypatch: pytest.M
     monkeypatch.setattr(quantise_network_module, "Synapses", wrong)
     judged = judge(platform)
     assert not judged.agree
+
+
+TRAINS = SpikeTrains(1, [DT], [0])
+
+
+@pytest.mark.parametrize(
+    ("projections", "text"),
+    [
+        ([Projection(TRAINS, E, FixedInDegree(1), 1e-3, DT)], "must be from populations"),
+        ([Projection(E, E, Pairs([0, 1], [1, 0]), [1e-3, 2e-3], DT)], "must have one weight each"),
+        ([], "must have synapses each"),
+    ],
+)
+def test_rates_that_cannot_be_known_are_refused(projections: list[Projection], text: str) -> None:
+    made = quantise_network([E], projections, [], DT, PLATFORMS["generic"])
+    with pytest.raises(ValueError, match=text):
+        predict(made)
