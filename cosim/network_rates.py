@@ -35,6 +35,7 @@ from .substrates.reference import noise_law
 Law = Callable[[Floats], list[float]]  # rates that rates make
 
 _SETTLED = 50.0  # of s
+_LOWEST = 1e-9  # Hz
 
 
 class Rates(NamedTuple):
@@ -86,7 +87,10 @@ def predict(made: QuantisedNetwork) -> Rates:
     def quantised(r: Floats) -> list[float]:
         return [_law(each.quantised, _got(each, synapses, r)) for each, synapses in every]
 
-    settled = solve_ivp(lambda _, r: white(r) - r, (0, _SETTLED), [1e-3] * len(every), "LSODA")
+    def drift(_: float, r: Floats) -> Floats:
+        return white(np.maximum(r, _LOWEST)) - r  # a solver may try rates below 0
+
+    settled = solve_ivp(drift, (0, _SETTLED), [_LOWEST] * len(every), "LSODA")
     wanted = _solve(ideal, white, settled.y[:, -1])
     return Rates(wanted, _solve(quantised, white, wanted))
 
