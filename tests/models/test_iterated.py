@@ -48,7 +48,8 @@ def test_a_threshold_off_by_one_is_seen():
     assert other.steps / found.steps - 1 > 100 * (found.error + other.error)
 
 
-def test_what_it_cannot_do_is_refused():
+def test_what_it_cannot_do_is_refused(monkeypatch):
+    monkeypatch.setattr(iterated, "_MOST_ITERATIONS", 30)
     with pytest.raises(ValueError, match="reset must be 'value', not 'subtract'"):
         mean_interval(replace(NEURON, v_reset=0, reset="subtract"), NOISE)
     with pytest.raises(ValueError, match="fires too rarely"):
