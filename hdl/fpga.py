@@ -165,6 +165,15 @@ def synthesise(text: str, device: Target, folder: Path) -> Path:
     return folder / "top.json"
 
 
+def cells(folder: Path) -> dict[str, int]:
+    """How many cells of each sort of `CELLS` the netlist of a folder has."""
+    counted = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
+    return {
+        name: sum(count for cell, count in counted.items() if cell.startswith(beginnings))
+        for name, beginnings in CELLS.items()
+    }
+
+
 def keep_clock_only(netlist: Path) -> None:
     """Remove the ports of a netlist but clock and reset; the circuit behind them stays."""
     design = json.loads(netlist.read_text())
@@ -200,16 +209,11 @@ def place(
         if short := over_capacity((folder / "nextpnr.log").read_text()):
             raise RuntimeError(f"the circuit does not fit {target}: {short}") from error
         raise
-    counted = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
-    cells = {
-        name: sum(count for cell, count in counted.items() if cell.startswith(beginnings))
-        for name, beginnings in CELLS.items()
-    }
     clocks = json.loads((folder / "timing.json").read_text())["fmax"]
     if not clocks:
         raise ValueError("component must have a path from a register to a register")
     fmax = min(clock["achieved"] for clock in clocks.values())
-    return Report(target, **cells, fmax=fmax, goal=goal)
+    return Report(target, **cells(folder), fmax=fmax, goal=goal)
 
 
 def over_capacity(log: str) -> str:
