@@ -50,8 +50,8 @@ def measure(name: str) -> None:
         engine = PipelineEngine.with_mutants(model, datapath(neuron))
         assert not catches(engine, groups, 0), "the datapath itself differs from the vectors"
         left = [k for k in range(1, len(mutants) + 1) if not catches(engine, groups, k)]
-        latency = engine.pipeline.latency
-        alive = [k for k in left if not mutation.equivalent(path, TOP, mutants[k - 1], latency)]
+        constant = mutation.CONSTANT.get(name, {})
+        alive = [k for k in left if not mutation.equivalent(path, TOP, mutants[k - 1], constant)]
     equal = len(left) - len(alive)
     faults = len(mutants) - equal
     caught = faults - len(alive)
