@@ -1,7 +1,8 @@
 // Drives a CXXRTL model of a network core with the ports of rheobase's Core, behind a C interface.
 //
 // Compile with -DMODEL="file.cc" -DSINGLE_EVAL=0|1, -DSTATE=member where the states can be read, and
-// -DTABLES="X(weights, 0) ...", the memories that are written before a run and their numbers.
+// -DTABLES="X(weights, 0) ...", the memories that are written before a run and their numbers;
+// -DMUTANTS where faults are planted.
 #include "single_eval.h"
 
 #include MODEL
@@ -26,6 +27,8 @@ struct Job {
     int64_t patience;           // or until so many clocks without a transfer
     uint32_t *states;           // after each tick, if wanted: words in chunks
     int64_t words;              // of the state memory; 0: not wanted
+    int64_t before;             // clocks that the core runs before its reset, which must undo them
+    int64_t mutant;             // the number of the planted fault that acts, if faults are planted
     // Results.
     int64_t cycles;             // clocks since the end of reset
     int64_t taken;              // arrivals that the core took
@@ -67,6 +70,15 @@ static void clock(Core &core, See see) {
 extern "C" __attribute__((visibility("default"))) void run(Job *given) {
     Job &job = *given;
     Core core;
+#ifdef MUTANTS
+    put(core.p_mutant, uint32_t(job.mutant));
+#endif
+    put(core.p_o____ready, 1u);
+    put(core.p_i____valid, uint32_t(job.n > 0));
+    for (int64_t k = 0; k < job.before; k++) {
+        put(core.p_i____payload, job.n > 0 ? job.arrivals[k % job.n] : 0u);
+        clock(core, [] {});
+    }
     put(core.p_rst, 1u);
     clock(core, [] {});
     // The tables are written in reset, as states may start with the registers in them.
@@ -78,7 +90,9 @@ extern "C" __attribute__((visibility("default"))) void run(Job *given) {
         put(data, job.tables[number] + address * data.chunks);                                  \
         clock(core, [] {});                                                                     \
     }                                                                                           \
-    put(core.p_write__##name##____en, 0u);
+    put(core.p_write__##name##____en, 0u);                                                      \
+    put(core.p_write__##name##____addr, 0u);                                                    \
+    put(core.p_write__##name##____data, 0u);
     TABLES
 #undef X
     put(core.p_rst, 0u);
