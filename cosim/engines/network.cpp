@@ -24,7 +24,7 @@ struct Job {
     int64_t last_bit;           // of `last` in an event
     int64_t ticks;              // run until so many events with `last` ...
     int64_t settle;             // ... and so many clocks more,
-    int64_t patience;           // or until so many clocks without a transfer
+    int64_t patience;           // or until so many clocks without a transfer, or too many events
     uint32_t *states;           // after each tick, if wanted: words in chunks
     int64_t words;              // of the state memory; 0: not wanted
     int64_t before;             // clocks that the core runs before its reset, which must undo them
@@ -34,6 +34,7 @@ struct Job {
     int64_t taken;              // arrivals that the core took
     int64_t given;              // events that it gave
     int64_t unstable;           // events withdrawn or changed while they waited
+    int64_t waited;             // the sum of `pending` over the clocks
     int64_t dropped, saturated, pending;
 };
 
@@ -49,6 +50,14 @@ static void put(cxxrtl::value<Bits> &port, uint32_t number) {
     put(port, chunks);
 }
 
+// A planted fault may make a circuit that never settles; it is left as it is after many rounds.
+static void settle(Core &core) {
+    int rounds = 0;
+    bool converged;
+    do converged = core.Core::eval();
+    while (core.Core::commit() && !converged && ++rounds < 100);
+}
+
 // One clock: what the outputs are before the edge is for `see`.
 template <class See>
 static void clock(Core &core, See see) {
@@ -60,10 +69,10 @@ static void clock(Core &core, See see) {
     core.Core::commit();
 #else
     core.p_clk.set(false);
-    core.step();
+    settle(core);
     see();
     core.p_clk.set(true);
-    core.step();
+    settle(core);
 #endif
 }
 
@@ -100,7 +109,7 @@ extern "C" __attribute__((visibility("default"))) void run(Job *given) {
     int64_t valid_at = 0, ready_at = 0, ticks = 0, idle = 0, extra = 0;
     bool waiting = false;
     uint32_t waiting_event = 0;
-    while (extra < job.settle && idle < job.patience) {
+    while (extra < job.settle && idle < job.patience && job.given <= job.capacity) {
         bool offer = job.taken < job.n && job.valid[valid_at], accept = job.ready[ready_at];
         if (++valid_at == job.valid_length) valid_at = 0;
         if (++ready_at == job.ready_length) ready_at = 0;
@@ -113,6 +122,7 @@ extern "C" __attribute__((visibility("default"))) void run(Job *given) {
             open = core.p_i____ready.template get<bool>();
             event_valid = core.p_o____valid.template get<bool>();
             event = core.p_o____payload.template get<uint32_t>();
+            job.waited += core.p_pending.template get<uint32_t>();
         });
         job.unstable += waiting && !(event_valid && event == waiting_event);
         waiting = event_valid && !accept;

@@ -36,7 +36,7 @@ class Job(ctypes.Structure):
             "tables", "lengths", "arrivals", "n", "events", "capacity", "valid", "valid_length",
             "ready", "ready_length", "last_bit", "ticks", "settle", "patience", "states", "words",
             "before", "mutant",
-            "cycles", "taken", "given", "unstable", "dropped", "saturated", "pending",
+            "cycles", "taken", "given", "unstable", "waited", "dropped", "saturated", "pending",
         )
     )  # fmt: skip
 
@@ -55,6 +55,8 @@ class CoreNetworkRun:
         The counters of the core in the end.
     cycles : int
         Clocks since the end of reset.
+    waited : int
+        The sum of `pending` over these clocks.
     violations : tuple of str
         What broke the protocol; empty for a sound core.
     """
@@ -65,6 +67,7 @@ class CoreNetworkRun:
     saturated: int
     pending: int
     cycles: int
+    waited: int
     violations: tuple[str, ...]
 
 
@@ -202,6 +205,7 @@ class NetworkEngine:
             job.saturated,
             job.pending,
             job.cycles,
+            job.waited,
             tuple(violations),
         )
 
