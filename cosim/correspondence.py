@@ -18,7 +18,8 @@ from .engines.model import SIMPLIFY, yowasp
 from .engines.sources import copy_verilog
 from .mutation import READ
 
-LIMIT = 60.0  # seconds for one proof
+LIMIT = 20.0  # seconds for one search
+ROUNDS = 40  # of searches; a fault goes from bit to bit and takes hundreds
 FLATTEN = (
     "flatten; memory_collect; " + 3 * "opt_expr; opt_merge; wreduce; opt_clean; " + "rename {top} "
 )
@@ -47,7 +48,7 @@ def equivalent(path: Path, top: str, mutant: str) -> bool:
         )
         states = cut(gold), cut(gate)
         shared = states[0].keys() & states[1].keys()
-        while True:
+        for _ in range(ROUNDS):
             found = differing((gold, gate), states, sorted(shared), folder)
             bits = {
                 bit for bit in shared if bit[1] in ("D", "Q") and (bit[0], "D", bit[2]) in found
@@ -55,6 +56,7 @@ def equivalent(path: Path, top: str, mutant: str) -> bool:
             if not bits or not found <= bits:
                 return not found
             shared -= bits
+        return False
 
 
 def cut(module: Json) -> Ports:
