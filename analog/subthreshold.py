@@ -14,6 +14,9 @@ inversion, below IC = 0.1,
 Extraction, from one sweep of a square gate at half of the supply: n is the mean of ``I/(g_m U_T)``
 from 10 pA to 1 nA, where the cells work, and n_0 its least value, deep in weak inversion; I0 is the
 current at which ``g_m n_0 U_T/I`` is 0.618, its value at IC = 1; V_T is where ``I = I0 ln(2)**2``.
+A source above its bulk widens the depletion layer: n falls and V_GS rises, so the figures of a
+transistor inside a cell are taken at its own V_SB. The Early voltage V_A, ``I ~ 1 + V_DS/V_A``, is
+taken at 1 nA between a quarter and a half of the supply; longer gates have a larger one.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +30,7 @@ from .cells.cell import Size
 from .technology import Technology
 
 SQUARE = Size(2e-6, 2e-6)
-"""The gate that is measured."""
+"""The gate that is measured, unless another one is asked for."""
 
 MOST_INVERSION = 0.1
 """Inversion coefficient that ends weak inversion: g_m is 8 % below ``I/(n U_T)``."""
@@ -43,9 +46,10 @@ _STEP = 0.005  # V
 
 _BENCH = """{kind}MOS transistor
 {models}
-Vd d 0 {drain}
-Vg g 0 0
-X1 d g 0 0 {model} {size}
+Vs s 0 {source}
+Vd d s {drain}
+Vg g s 0
+X1 d g s 0 {model} {size}
 .options reltol=1e-6 {options}
 .dc Vg 0 {gate} {step}
 .save v(g) i(Vd)
@@ -69,6 +73,10 @@ class Transistor:
         Threshold V_T, and V_GS at 1 nA in a square gate, in V, at V_SB = 0.
     i_off : float
         Current of a square gate at V_GS = 0, in A.
+    early : float
+        Early voltage V_A of the 2 um gate in V.
+    v_sb : float
+        Voltage in V from the bulk to the source, at which the figures hold.
     thermal_voltage : float
         U_T in V.
     w_min : float
@@ -82,6 +90,8 @@ class Transistor:
     v_th: float
     v_1: float
     i_off: float
+    early: float
+    v_sb: float
     thermal_voltage: float
     w_min: float
 
@@ -99,14 +109,7 @@ class Transistor:
         """V_GS in V at which a gate carries `current`, in weak inversion."""
         return self.v_1 + self.n * self.thermal_voltage * log(current * size.l / (1e-9 * size.w))
 
-    def source_voltage(self, gate: float, current: float, size: Size) -> float:
-        """V_S in V at which a gate at `gate` (V) carries `current`; both from the bulk.
-
-        The source is as good as n gates: ``V_S = (V_G - V_GS(I))/n``.
-        """
-        return (gate - self.gate_voltage(current, size)) / self.n
-
-    def gate(self, current: float, area: float = 4e-12, shortest: float = 1e-6) -> Size:
+    def gate(self, current: float, area: float = 8e-12, shortest: float = 2e-6) -> Size:
         """A gate that carries `current` in the middle, on a log scale, of the subthreshold range.
 
         Parameters
@@ -166,28 +169,38 @@ def require_headroom(name: str, value: float, low: float, high: float, reason: s
         )
 
 
-def transfer(technology: Technology, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Gate voltage (V) and drain current (A) of the square gate, saturated; both count upwards.
+def transfer(
+    technology: Technology,
+    kind: str,
+    v_sb: float = 0.0,
+    v_ds: float | None = None,
+    size: Size = SQUARE,
+) -> tuple[np.ndarray, np.ndarray]:
+    """V_GS (V) and drain current (A) per W/L of a gate; both count upwards for a pMOS, too.
 
     Parameters
     ----------
     technology : Technology
     kind : str
         ``n`` or ``p``.
+    v_sb, v_ds : float
+        From bulk to source and from source to drain, in V; `v_ds` is half of the supply by default.
+    size : Size
     """
     sign, model = (1, technology.nmos) if kind == "n" else (-1, technology.pmos)
     lines = _BENCH.format(
         kind=kind,
         models=technology.models,
         model=model,
-        size=" ".join(f"{name}={value!r}" for name, value in SQUARE.drawn(technology).items()),
-        drain=sign * technology.supply / 2,
+        size=" ".join(f"{name}={value!r}" for name, value in size.drawn(technology).items()),
+        source=sign * v_sb,
+        drain=sign * (technology.supply / 2 if v_ds is None else v_ds),
         gate=sign * technology.supply,
         step=sign * _STEP,
         options=ngspice.options(1e-18),
     )
     found = ngspice.run(lines, ["g", "vd#branch"], technology.texts)
-    return sign * found["g"], -sign * found["vd#branch"]
+    return sign * found["g"] - v_sb, -sign * found["vd#branch"] * size.l / size.w
 
 
 def efficiency(technology: Technology, v: np.ndarray, i: np.ndarray) -> np.ndarray:
@@ -196,10 +209,17 @@ def efficiency(technology: Technology, v: np.ndarray, i: np.ndarray) -> np.ndarr
 
 
 @cache
-def transistor(technology: Technology, kind: str) -> Transistor:
-    """Figures of the nMOS (`kind` ``n``) or pMOS (``p``) of a technology, without its mismatch."""
+def transistor(
+    technology: Technology, kind: str, v_sb: float = 0.0, size: Size = SQUARE
+) -> Transistor:
+    """Figures of the nMOS (`kind` ``n``) or pMOS (``p``) of a technology, without its mismatch.
+
+    Currents of another gate than the square one are divided by its W/L; its threshold may differ.
+    """
     technology = replace(technology, seed=None)
-    v, i = transfer(technology, kind)
+    v, i = transfer(technology, kind, v_sb, size=size)
+    v_ds = technology.supply / 4
+    _, less = transfer(technology, kind, v_sb, v_ds, size)
     slope = efficiency(technology, v, i)
     peak = int(np.argmax(slope))
     n_0 = 1 / slope[peak]
@@ -215,9 +235,37 @@ def transistor(technology: Technology, kind: str) -> Transistor:
         v_th=float(v_th),
         v_1=float(v_1),
         i_off=float(i[0]),
+        early=float(v_ds / np.interp(v_1, v, np.log(i / less))),
+        v_sb=v_sb,
         thermal_voltage=technology.thermal_voltage,
         w_min=technology.w_min,
     )
+
+
+def raised(
+    technology: Technology, kind: str, gate: float, current: float, size: Size
+) -> Transistor:
+    """The transistor at the source voltage at which a gate at `gate` (V) carries `current` (A).
+
+    Its `v_sb` is that voltage, to 10 mV; all voltages count from the bulk.
+
+    Raises
+    ------
+    ValueError
+        The source would have to be below its bulk.
+    """
+    found = transistor(technology, kind)
+    for _ in range(10):
+        v_sb = round(gate - found.gate_voltage(current, size), 2)
+        if v_sb < 0:
+            raise ValueError(
+                f"a gate at {gate:.3f} V from its bulk does not carry {current:.3g} A: that needs"
+                f" {found.gate_voltage(current, size):.3f} V"
+            )
+        if v_sb == found.v_sb:
+            break
+        found = transistor(technology, kind, v_sb)
+    return found
 
 
 @dataclass(frozen=True)
