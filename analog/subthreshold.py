@@ -41,6 +41,7 @@ SATURATION = 4.0
 TEMPERATURES = (-20.0, 85.0)  # degrees Celsius, between which the threshold's drift is taken
 
 _WORKED = (10e-12, 1e-9)  # A, between which n is taken
+_SQUARE_CURRENT = 0.2e-9  # A
 _EFFICIENCY_AT_1 = 1 / (0.5 + sqrt(1.25))
 _STEP = 0.005  # V
 
@@ -79,8 +80,6 @@ class Transistor:
         Voltage in V from the bulk to the source, at which the figures hold.
     thermal_voltage : float
         U_T in V.
-    w_min : float
-        Narrowest gate in m.
     """
 
     kind: str
@@ -93,7 +92,6 @@ class Transistor:
     early: float
     v_sb: float
     thermal_voltage: float
-    w_min: float
 
     @property
     def least(self) -> float:
@@ -108,27 +106,6 @@ class Transistor:
     def gate_voltage(self, current: float, size: Size) -> float:
         """V_GS in V at which a gate carries `current`, in weak inversion."""
         return self.v_1 + self.n * self.thermal_voltage * log(current * size.l / (1e-9 * size.w))
-
-    def gate(self, current: float, area: float = 8e-12, shortest: float = 2e-6) -> Size:
-        """A gate that carries `current` in the middle, on a log scale, of the subthreshold range.
-
-        Parameters
-        ----------
-        current : float
-            In A.
-        area : float
-            Of the gate in m2, more where the shortest gate is too large for it.
-        shortest : float
-            Shortest gate in m.
-
-        Returns
-        -------
-        Size
-            With W/L between 1/20 and 20; `require_weak` tells whether that was enough.
-        """
-        ratio = min(max(current / sqrt(self.least * self.most), 0.05), 20.0)
-        length = max(sqrt(area / ratio), shortest, self.w_min / ratio)
-        return Size(ratio * length, length)
 
     def require_weak(self, name: str, current: float, size: Size) -> None:
         """Refuse a bias current at which `size` is no current mirror in weak inversion.
@@ -153,6 +130,29 @@ class Transistor:
             f"{name} must be in {least:.3g} .. {most:.3g} A for the {self.kind}MOS of"
             f" W/L = {ratio:.3g}, not {current:.3g} A: {reason}"
         )
+
+
+def gate(technology: Technology, current: float, area: float = 8e-12) -> Size:
+    """A gate for a bias current, for either kind, so that it may be copied from rail to rail.
+
+    A square of it carries 0.2 nA, amid the currents for which n holds.
+
+    Parameters
+    ----------
+    technology : Technology
+    current : float
+        In A.
+    area : float
+        Of the gate in m2; more where it would become shorter than 2 um.
+
+    Returns
+    -------
+    Size
+        With W/L between 1/20 and 20; `Transistor.require_weak` tells whether that was enough.
+    """
+    ratio = min(max(current / _SQUARE_CURRENT, 0.05), 20.0)
+    length = max(sqrt(area / ratio), SQUARE.l, technology.w_min / ratio)
+    return Size(ratio * length, length)
 
 
 def require_headroom(name: str, value: float, low: float, high: float, reason: str) -> None:
@@ -209,6 +209,21 @@ def efficiency(technology: Technology, v: np.ndarray, i: np.ndarray) -> np.ndarr
 
 
 @cache
+def _curve(
+    technology: Technology, kind: str, v_sb: float, size: Size
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A transfer curve at half of the supply, and its efficiency."""
+    v, i = transfer(technology, kind, v_sb, size=size)
+    return v, i, efficiency(technology, v, i)
+
+
+def slope_factor(technology: Technology, kind: str, density: float) -> float:
+    """``I/(g_m U_T)`` where a square gate carries `density`, in A; V_SB is 0."""
+    _, i, slope = _curve(replace(technology, seed=None), kind, 0.0, SQUARE)
+    return float(np.interp(np.log(density), np.log(i), 1 / slope))
+
+
+@cache
 def transistor(
     technology: Technology, kind: str, v_sb: float = 0.0, size: Size = SQUARE
 ) -> Transistor:
@@ -217,10 +232,9 @@ def transistor(
     Currents of another gate than the square one are divided by its W/L; its threshold may differ.
     """
     technology = replace(technology, seed=None)
-    v, i = transfer(technology, kind, v_sb, size=size)
+    v, i, slope = _curve(technology, kind, v_sb, size)
     v_ds = technology.supply / 4
     _, less = transfer(technology, kind, v_sb, v_ds, size)
-    slope = efficiency(technology, v, i)
     peak = int(np.argmax(slope))
     n_0 = 1 / slope[peak]
     falling = np.flatnonzero(slope[peak:] * n_0 < 0.95) + peak
@@ -238,7 +252,6 @@ def transistor(
         early=float(v_ds / np.interp(v_1, v, np.log(i / less))),
         v_sb=v_sb,
         thermal_voltage=technology.thermal_voltage,
-        w_min=technology.w_min,
     )
 
 

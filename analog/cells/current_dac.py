@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..subthreshold import SATURATION, require_headroom, transistor
+from ..subthreshold import SATURATION, gate, require_headroom, transistor
 from ..technology import Technology
 from .bench import Design
 from .cell import Cell, Size
@@ -59,9 +59,9 @@ def design(technology: Technology, least: float, bits: int) -> Design:
         raise ValueError(f"bits must be in 1 .. {MOST_BITS}, not {bits!r}")
     n, p = transistor(technology, "n"), transistor(technology, "p")
     full = (2**bits - 1) * least
-    unit = n.gate(least)
+    unit = gate(technology, least)
     n.require_weak("the DAC's step", least, unit)
-    mirror = p.gate(float(np.sqrt(least * full)))
+    mirror = gate(technology, float(np.sqrt(least * full)))
     p.require_weak("the DAC's step", least, mirror)
     p.require_weak("the DAC's full scale", full, mirror)
     saturated = SATURATION * n.thermal_voltage

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..subthreshold import SATURATION, raised, require_headroom, transistor
+from ..subthreshold import SATURATION, gate, raised, require_headroom, transistor
 from ..technology import Technology
 from .bench import Design
 from .cell import Cell, Size
@@ -48,14 +48,14 @@ def design(technology: Technology, g_m: float, v_common: float) -> Design:
     n, current = transistor(technology, "n"), 0.0
     for _ in range(3):
         current = 2 * n.n * n.thermal_voltage * g_m
-        pair, mirror = gates(technology, "the OTA's bias current", current)
+        pair, load = gates(technology, "the OTA's bias current", current)
         n = raised(technology, "n", v_common, current / 2, pair)
     saturated = SATURATION * n.thermal_voltage
     require_headroom(
         "v_common", v_common, n.gate_voltage(current / 2, pair) + saturated,
         technology.supply - saturated, "the tail and the mirror need 4 U_T each",
     )  # fmt: skip
-    return Design(OTA("ota", technology, pair, mirror), {"bias": current})
+    return Design(OTA("ota", technology, pair, load), {"bias": current})
 
 
 def gates(technology: Technology, name: str, current: float) -> tuple[Size, Size]:
@@ -69,13 +69,10 @@ def gates(technology: Technology, name: str, current: float) -> tuple[Size, Size
     ValueError
         No gate is in weak inversion at that current; it is called `name`.
     """
-    kinds = [transistor(technology, kind) for kind in ("n", "p")]
-    ratio = float(np.sqrt(np.prod([g.w / g.l for g in (each.gate(current) for each in kinds)])))
-    length = max(np.sqrt(8e-12 / ratio), 2e-6, technology.w_min / ratio)
-    mirror = Size(ratio * float(length), float(length))
-    kinds[0].require_weak(name, current, mirror)
-    kinds[1].require_weak(f"half of {name}", current / 2, mirror)
-    return Size(max(4.0, ratio) * 2e-6, 2e-6), mirror
+    size = gate(technology, current)
+    transistor(technology, "n").require_weak(name, current, size)
+    transistor(technology, "p").require_weak(f"half of {name}", current / 2, size)
+    return Size(max(4.0, size.w / size.l) * 2e-6, 2e-6), size
 
 
 def characteristic(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..subthreshold import SATURATION, require_headroom, transistor
+from ..subthreshold import SATURATION, gate, require_headroom, transistor
 from ..technology import Technology
 from .bench import Design
 from .cell import Cell, Size
@@ -37,16 +37,16 @@ def design(technology: Technology, current: float) -> Design:
         which its nMOS leave the current source no headroom.
     """
     n, p = transistor(technology, "n"), transistor(technology, "p")
-    down, up = n.gate(current), p.gate(current)
-    n.require_weak("the starving current", current, down)
-    p.require_weak("the starving current", current, up)
+    size = gate(technology, current)
+    n.require_weak("the starving current", current, size)
+    p.require_weak("the starving current", current, size)
     saturated = SATURATION * n.thermal_voltage
     require_headroom(
-        "the trip voltage", trip_voltage(technology, current, up),
-        n.gate_voltage(current, down) + n.n * saturated, technology.supply - saturated,
+        "the trip voltage", trip_voltage(technology, current, size),
+        n.gate_voltage(current, size) + n.n * saturated, technology.supply - saturated,
         "the current source below the nMOS needs 4 U_T, and so does the pMOS",
     )  # fmt: skip
-    cell = StarvedInverter("starved_inverter", technology, up, down)
+    cell = StarvedInverter("starved_inverter", technology, size, size)
     return Design(cell, {"bias": current})
 
 
