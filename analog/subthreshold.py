@@ -41,7 +41,6 @@ SATURATION = 4.0
 TEMPERATURES = (-20.0, 85.0)  # degrees Celsius, between which the threshold's drift is taken
 
 _WORKED = (10e-12, 1e-9)  # A, between which n is taken
-_SQUARE_CURRENT = 0.2e-9  # A
 _EFFICIENCY_AT_1 = 1 / (0.5 + sqrt(1.25))
 _STEP = 0.005  # V
 
@@ -132,26 +131,30 @@ class Transistor:
         )
 
 
-def gate(technology: Technology, current: float, area: float = 8e-12) -> Size:
+def gate(
+    technology: Technology, current: float, density: float = 0.2e-9, shortest: float = SQUARE.l
+) -> Size:
     """A gate for a bias current, for either kind, so that it may be copied from rail to rail.
 
-    A square of it carries 0.2 nA, amid the currents for which n holds.
+    Its area is twice the square of the shortest length, more where that would make it shorter.
 
     Parameters
     ----------
     technology : Technology
     current : float
         In A.
-    area : float
-        Of the gate in m2; more where it would become shorter than 2 um.
+    density : float
+        Current of a square in A; by default amid the currents for which n holds.
+    shortest : float
+        Length in m.
 
     Returns
     -------
     Size
         With W/L between 1/20 and 20; `Transistor.require_weak` tells whether that was enough.
     """
-    ratio = min(max(current / _SQUARE_CURRENT, 0.05), 20.0)
-    length = max(sqrt(area / ratio), SQUARE.l, technology.w_min / ratio)
+    ratio = min(max(current / density, 0.05), 20.0)
+    length = max(shortest * sqrt(2 / ratio), shortest, technology.w_min / ratio)
     return Size(ratio * length, length)
 
 

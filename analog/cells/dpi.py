@@ -14,6 +14,8 @@ from ..technology import Technology
 from .bench import TRANSIENT, Design
 from .cell import Cell, Size
 
+_DECOUPLING = 1e-12  # F, on bias lines that a pulse shakes
+
 Kind = Literal["excitatory", "inhibitory"]
 
 
@@ -65,6 +67,8 @@ class DPI(Cell):
         output("tau", "v_syn", tau, high, gates.tau)
         output("out", "out", "v_syn", high, gates.gain)
         self.C("syn", high, "v_syn", capacitance)
+        self.C("weight", low, weight, _DECOUPLING)
+        self.C("threshold", high, threshold, _DECOUPLING)
 
     def _inverter(self, given: str, inverse: str) -> None:
         """It drives a source: a transistor whose source is beyond its gate leaks nothing."""
@@ -162,14 +166,11 @@ def design(
     exponent = 1.0
     for _ in range(3):
         found = Constants(tau, charge / width * 10**exponent, charge / tau, i_gain, exponent)
-        weight = gate(technology, found.i_w)
-        gates = Gates(
-            weight, Size(max(4.0, weight.w / weight.l) * 1e-6, 1e-6),
-            gate(technology, found.i_tau), out_gate,
-        )  # fmt: skip
+        fast = gate(technology, found.i_w, 4e-9)
+        gates = Gates(fast, fast, gate(technology, found.i_tau), out_gate)
         _require_weak(technology, found, gates, increment)
         pair = raised(technology, pair_kind, threshold, found.i_w, gates.pair)
-        exponent = n / pair.n
+        exponent = output.n / pair.n
     require_headroom(
         "the tail of the synapse's pair", pair.v_sb, SATURATION * pair.thermal_voltage,
         technology.supply, "the transistor that carries I_w needs 4 U_T",
