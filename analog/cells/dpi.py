@@ -229,17 +229,22 @@ def response(
         In s.
     v_out : float
     """
+    lines = (
+        f"{train(design, pulses, width)}\nVout out 0 {v_out!r}\n"
+        f".tran {width!r} {t_stop!r} 0 {width!r}\n.save i(Vout)"
+    )
+    found = design.measure(lines, ["time", "vout#branch"], TRANSIENT)
+    return found["time"], abs(found["vout#branch"])
+
+
+def train(design: Design, pulses: Sequence[float], width: float) -> str:
+    """The source of a pulse train, with edges of a hundredth of the width."""
     high, edge = design.cell.technology.supply, width / 100
     corners = "".join(
         f" {t!r} 0 {t + edge!r} {high!r} {t + width!r} {high!r} {t + width + edge!r} 0"
         for t in pulses
     )
-    lines = (
-        f"Vpulse pulse 0 pwl(0 0{corners})\nVout out 0 {v_out!r}\n"
-        f".tran {width!r} {t_stop!r} 0 {width!r}\n.save i(Vout)"
-    )
-    found = design.measure(lines, ["time", "vout#branch"], TRANSIENT)
-    return found["time"], abs(found["vout#branch"])
+    return f"Vpulse pulse 0 pwl(0 0{corners})"
 
 
 def steady(design: Design, v_out: float) -> float:
