@@ -16,7 +16,7 @@ from 10 pA to 1 nA, where the cells work, and n_0 its least value, deep in weak 
 current at which ``g_m n_0 U_T/I`` is 0.618, its value at IC = 1; V_T is where ``I = I0 ln(2)**2``.
 A source above its bulk widens the depletion layer: n falls and V_GS rises, so the figures of a
 transistor inside a cell are taken at its own V_SB. The Early voltage V_A, ``I ~ 1 + V_DS/V_A``, is
-taken at 1 nA between a quarter and a half of the supply; longer gates have a larger one.
+taken at 1 nA between a sixth and a half of the supply; longer gates have a larger one.
 """
 
 from dataclasses import dataclass, replace
@@ -101,6 +101,11 @@ class Transistor:
     def most(self) -> float:
         """Largest current of a square gate in weak inversion, in A."""
         return MOST_INVERSION * self.i0
+
+    @property
+    def spread(self) -> float:
+        """By how much n varies, relatively, from deep weak inversion to the decades of its mean."""
+        return self.n / self.n_0 - 1
 
     def gate_voltage(self, current: float, size: Size) -> float:
         """V_GS in V at which a gate carries `current`, in weak inversion."""
@@ -236,8 +241,8 @@ def transistor(
     """
     technology = replace(technology, seed=None)
     v, i, slope = _curve(technology, kind, v_sb, size)
-    v_ds = technology.supply / 4
-    _, less = transfer(technology, kind, v_sb, v_ds, size)
+    low, high = technology.supply / 6, technology.supply / 2
+    _, less = transfer(technology, kind, v_sb, low, size)
     peak = int(np.argmax(slope))
     n_0 = 1 / slope[peak]
     falling = np.flatnonzero(slope[peak:] * n_0 < 0.95) + peak
@@ -252,7 +257,7 @@ def transistor(
         v_th=float(v_th),
         v_1=float(v_1),
         i_off=float(i[0]),
-        early=float(v_ds / np.interp(v_1, v, np.log(i / less))),
+        early=float((high - low) / np.interp(v_1, v, np.log(i / less))),
         v_sb=v_sb,
         thermal_voltage=technology.thermal_voltage,
     )
