@@ -127,7 +127,7 @@ class Transistor:
             f"above it the transistor leaves weak inversion, at {MOST_INVERSION:g} of its specific"
             f" current I0 W/L = {self.i0 * ratio:.3g} A"
             if current > most
-            else f"below it V_GS is less than the {SATURATION:g} U_T that a diode needs to saturate:"
+            else f"below it V_GS is less than the {SATURATION:g} U_T at which a diode saturates:"
             f" its leakage at V_GS = 0 is {self.i_off * ratio:.3g} A"
         )
         raise ValueError(
@@ -158,7 +158,7 @@ def gate(
     Size
         With W/L between 1/20 and 20; `Transistor.require_weak` tells whether that was enough.
     """
-    ratio = min(max(current / density, 0.05), 20.0)
+    ratio = float(min(max(current / density, 0.05), 20.0))
     length = max(shortest * sqrt(2 / ratio), shortest, technology.w_min / ratio)
     return Size(ratio * length, length)
 
@@ -264,11 +264,12 @@ def transistor(
 
 
 def raised(
-    technology: Technology, kind: str, gate: float, current: float, size: Size
+    technology: Technology, kind: str, name: str, gate: float, current: float, size: Size
 ) -> Transistor:
     """The transistor at the source voltage at which a gate at `gate` (V) carries `current` (A).
 
-    Its `v_sb` is that voltage, to 10 mV; all voltages count from the bulk.
+    Its `v_sb` is that voltage, to 10 mV; all voltages count from the bulk. `name` is what the user
+    calls the voltage that sets the gate's.
 
     Raises
     ------
@@ -280,8 +281,9 @@ def raised(
         v_sb = round(gate - found.gate_voltage(current, size), 2)
         if v_sb < 0:
             raise ValueError(
-                f"a gate at {gate:.3f} V from its bulk does not carry {current:.3g} A: that needs"
-                f" {found.gate_voltage(current, size):.3f} V"
+                f"{name} leaves no headroom: a gate at {gate:.3f} V from its bulk does not carry"
+                f" {current:.3g} A, which takes {found.gate_voltage(current, size):.3f} V"
+                " even without a tail"
             )
         if v_sb == found.v_sb:
             break

@@ -17,9 +17,10 @@ class ConductanceSynapse(Cell):
 
         i = I_syn(t) tanh((v_rev - v_m)/(2 n U_T)),
 
-    within the OTA's linear range ``g(t) (v_rev - v_m)`` with ``g = I_syn/(2 n U_T)``, n of the OTA's
-    pair. v_rev alone makes the synapse excitatory, inhibitory or shunting; the DPI is always the
-    excitatory one, which gives its current from the supply.
+    within the OTA's linear range ``g(t) (v_rev - v_m)`` with ``g = I_syn/(2 n U_T)``, n of the
+    OTA's pair. v_rev alone makes the synapse excitatory, inhibitory or shunting; the DPI is always
+    the excitatory one, which gives its current from the supply. The OTA's offset, a few millivolts,
+    adds to v_rev.
     """
 
     def __init__(self, name: str, synapse: Cell, amplifier: Cell) -> None:

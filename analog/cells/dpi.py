@@ -38,10 +38,12 @@ class DPI(Cell):
         tau dI_syn/dt = -I_syn + [pulse] (I_w/I_tau) I_syn/(1 + (I_syn/I_gain)**(n'/n))
         tau = C n' U_T/I_tau
 
-    n' is the slope factor of the output transistor, n that of the pair. Where I_syn is far above
-    I_gain, and n = n', this is the linear ``-I_syn + [pulse] I_gain I_w/I_tau``: responses to pulses
-    add. Below I_gain it is not linear: there I_syn grows exponentially, and a synapse that has been
-    silent spends part of its first pulse on getting from its leakage to I_gain.
+    n' is the slope factor of the output transistor, n that of the pair, whose source is far from
+    its bulk. Where I_syn is far above I_gain, and n = n', this is the linear
+    ``-I_syn + [pulse] I_gain I_w/I_tau``: responses to pulses add. As n' > n, a pulse adds less the
+    larger I_syn is, by ``I_syn**(1 - n'/n)``. Below I_gain it is not linear at all: there I_syn
+    grows exponentially, and a synapse that has been silent spends part of its first pulse on
+    getting from its leakage to I_gain.
 
     An excitatory synapse puts I_syn into ``out``; its pair is of nMOS and its output of pMOS. An
     inhibitory one is the same circuit upside down and draws I_syn from ``out``.
@@ -166,10 +168,12 @@ def design(
     exponent = 1.0
     for _ in range(3):
         found = Constants(tau, charge / width * 10**exponent, charge / tau, i_gain, exponent)
-        fast = gate(technology, found.i_w, 4e-9)
-        gates = Gates(fast, fast, gate(technology, found.i_tau), out_gate)
+        gates = Gates(
+            gate(technology, found.i_w, 4e-9), gate(technology, found.i_w, 1e-9),
+            gate(technology, found.i_tau), out_gate,
+        )  # fmt: skip
         _require_weak(technology, found, gates, increment)
-        pair = raised(technology, pair_kind, threshold, found.i_w, gates.pair)
+        pair = raised(technology, pair_kind, "I_gain", threshold, found.i_w, gates.pair)
         exponent = output.n / pair.n
     require_headroom(
         "the tail of the synapse's pair", pair.v_sb, SATURATION * pair.thermal_voltage,

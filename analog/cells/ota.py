@@ -13,8 +13,9 @@ class OTA(Cell):
 
     In weak inversion the current ``i = I_bias tanh((v_plus - v_minus)/(2 n U_T))`` leaves ``out``,
     with slope ``g_m = I_bias/(2 n U_T)``, n being that of the pair, whose source is far above
-    ground; with ``minus`` tied to ``out`` it is a leak towards ``v_plus``. The mirrors' gates are long and narrow: at picoamperes a wide diode would have less
-    than the few ``U_T`` between drain and source that it needs, and a large one would be slow.
+    ground; with ``minus`` tied to ``out`` it is a leak towards ``v_plus``. The mirrors' gates are
+    long and narrow: at picoamperes a wide diode would have less than the few ``U_T`` between drain
+    and source that it needs, and a large one would be slow.
     """
 
     def __init__(self, name: str, technology: Technology, pair: Size, mirror: Size) -> None:
@@ -45,11 +46,11 @@ def design(technology: Technology, g_m: float, v_common: float) -> Design:
     """
     if not 0 < g_m < float("inf"):
         raise ValueError(f"g_m must be finite and > 0, not {g_m!r}")
-    n, current = transistor(technology, "n"), 0.0
+    n = transistor(technology, "n")
     for _ in range(3):
         current = 2 * n.n * n.thermal_voltage * g_m
         pair, load = gates(technology, "the OTA's bias current", current)
-        n = raised(technology, "n", v_common, current / 2, pair)
+        n = raised(technology, "n", "v_common", v_common, current / 2, pair)
     saturated = SATURATION * n.thermal_voltage
     require_headroom(
         "v_common", v_common, n.gate_voltage(current / 2, pair) + saturated,

@@ -66,11 +66,8 @@ def stack(
         The tail below them has not the 4 U_T that it needs.
     """
     saturated = SATURATION * transistor(technology, "n").thermal_voltage
-    try:
-        upper = raised(technology, "n", v_common, arm, pair)
-        lower = raised(technology, "n", upper.v_sb, arm, pair)
-    except ValueError as error:
-        raise ValueError(f"v_common = {v_common:.3f} V has no headroom: {error}") from error
+    upper = raised(technology, "n", "v_common", v_common, arm, pair)
+    lower = raised(technology, "n", "v_common", upper.v_sb, arm, pair)
     low = v_common - lower.v_sb + saturated
     require_headroom(
         "v_common", v_common, low, technology.supply - saturated,

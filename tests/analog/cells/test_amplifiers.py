@@ -12,6 +12,7 @@ from .conftest import Copied
 
 STEP = 2e-3  # V; a parabola through three points is exact to 1e-3 of the slope
 
+
 def mirrors(
     technology: Technology, design: Design, v_tail: float, copied: Copied
 ) -> tuple[float, float]:
@@ -35,7 +36,7 @@ def test_an_ota_has_the_slope_it_was_designed_for(
     v, i = ota.characteristic(design, middle, 0.1, STEP)
     current = design.currents["bias"]
     pair = ota.gates(technology, "bias", current)[0]
-    n = raised(technology, "n", middle, current / 2, pair)
+    n = raised(technology, "n", "v_common", middle, current / 2, pair)
     tail, load = mirrors(technology, design, n.v_sb, copied)
     budget = tail + load / 2 + n.spread
     slope, offset = ota.transconductance(v, i)
@@ -46,9 +47,7 @@ def test_an_ota_has_the_slope_it_was_designed_for(
     assert slope * at_ground / n.n != pytest.approx(g_m, rel=budget / 2)
 
 
-def test_a_wide_ota_has_its_slope_and_its_shape(
-    technology: Technology, copied: Copied
-) -> None:
+def test_a_wide_ota_has_its_slope_and_its_shape(technology: Technology, copied: Copied) -> None:
     """``I_bias sinh(x)/(2 + cosh(x))``; without the bump it would be ``I_bias tanh(x/2)``."""
     middle, g_m = technology.supply / 2, 3e-9
     design = wide_ota.design(technology, g_m, middle)
@@ -69,10 +68,10 @@ def test_a_wide_ota_has_its_slope_and_its_shape(
 def test_the_wide_range_is_at_least_three_times_the_narrow_one(technology: Technology) -> None:
     """Deviations of a tenth; ``1.13 n U_T`` and ``2.2 n (1 + n') U_T`` by the equations."""
     middle = technology.supply / 2
+    designs = [module.design(technology, 3e-9, middle) for module in (ota, wide_ota)]
     narrow, wide = (
-        ota.linear_range(*ota.characteristic(module.design(technology, 3e-9, middle), middle, 0.4, STEP))
-        for module in (ota, wide_ota)
-    )  # fmt: skip
+        ota.linear_range(*ota.characteristic(each, middle, 0.4, STEP)) for each in designs
+    )
     assert wide > 3 * narrow
     assert narrow > 0.035
     assert wide > 0.17
@@ -90,7 +89,7 @@ def test_what_an_amplifier_cannot_do_is_told(module: object) -> None:
         design(generic180, 1e-3, 0.9)
     with pytest.raises(ValueError, match=r"bias current must be in .*its leakage at V_GS = 0"):
         design(generic180, 1e-13, 0.9)
-    with pytest.raises(ValueError, match=r"v_common .*0.10+ V"):
+    with pytest.raises(ValueError, match=r"v_common (leaves no headroom|must be in)"):
         design(generic180, 1e-9, 0.1)
     with pytest.raises(ValueError, match=r"v_common must be in .*1.790 V.*4 U_T"):
         design(generic180, 1e-9, 1.79)
