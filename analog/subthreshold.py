@@ -136,33 +136,6 @@ class Transistor:
         )
 
 
-def gate(
-    technology: Technology, current: float, density: float = 0.2e-9, shortest: float = SQUARE.l
-) -> Size:
-    """A gate for a bias current, for either kind, so that it may be copied from rail to rail.
-
-    Its area is twice the square of the shortest length, more where that would make it shorter.
-
-    Parameters
-    ----------
-    technology : Technology
-    current : float
-        In A.
-    density : float
-        Current of a square in A; by default amid the currents for which n holds.
-    shortest : float
-        Length in m.
-
-    Returns
-    -------
-    Size
-        With W/L between 1/20 and 20; `Transistor.require_weak` tells whether that was enough.
-    """
-    ratio = float(min(max(current / density, 0.05), 20.0))
-    length = max(shortest * sqrt(2 / ratio), shortest, technology.w_min / ratio)
-    return Size(ratio * length, length)
-
-
 def require_headroom(name: str, value: float, low: float, high: float, reason: str) -> None:
     """Refuse a voltage at which a transistor would have too little between drain and source.
 
@@ -231,7 +204,6 @@ def slope_factor(technology: Technology, kind: str, density: float) -> float:
     return float(np.interp(np.log(density), np.log(i), 1 / slope))
 
 
-@cache
 def transistor(
     technology: Technology, kind: str, v_sb: float = 0.0, size: Size = SQUARE
 ) -> Transistor:
@@ -239,7 +211,11 @@ def transistor(
 
     Currents of another gate than the square one are divided by its W/L; its threshold may differ.
     """
-    technology = replace(technology, seed=None)
+    return _extracted(replace(technology, seed=None), kind, v_sb, size)
+
+
+@cache
+def _extracted(technology: Technology, kind: str, v_sb: float, size: Size) -> Transistor:
     v, i, slope = _curve(technology, kind, v_sb, size)
     low, high = technology.supply / 6, technology.supply / 2
     _, less = transfer(technology, kind, v_sb, low, size)
@@ -263,10 +239,36 @@ def transistor(
     )
 
 
+def gate(technology: Technology, current: float, density: float | None = None) -> Size:
+    """A gate for a bias current, for either kind, so that it may be copied from rail to rail.
+
+    Its area is 8 um2 or more, its length 2 um or more.
+
+    Parameters
+    ----------
+    technology : Technology
+    current : float
+        In A.
+    density : float, optional
+        Current of a square in A; by default 0.2 nA, amid the currents for which n holds, or, on a
+        chip that leaks more, twice the least current of a diode.
+
+    Returns
+    -------
+    Size
+        With W/L between 1/20 and 20; `Transistor.require_weak` tells whether that was enough.
+    """
+    if density is None:
+        density = max(0.2e-9, 2 * max(transistor(technology, kind).least for kind in ("n", "p")))
+    ratio = float(min(max(current / density, 0.05), 20.0))
+    length = max(SQUARE.l * sqrt(2 / ratio), SQUARE.l, technology.w_min / ratio)
+    return Size(ratio * length, length)
+
+
 def raised(
-    technology: Technology, kind: str, name: str, gate: float, current: float, size: Size
+    technology: Technology, kind: str, name: str, v_gate: float, current: float, size: Size
 ) -> Transistor:
-    """The transistor at the source voltage at which a gate at `gate` (V) carries `current` (A).
+    """The transistor at the source voltage at which a gate at `v_gate` (V) carries `current` (A).
 
     Its `v_sb` is that voltage, to 10 mV; all voltages count from the bulk. `name` is what the user
     calls the voltage that sets the gate's.
@@ -278,10 +280,10 @@ def raised(
     """
     found = transistor(technology, kind)
     for _ in range(10):
-        v_sb = round(gate - found.gate_voltage(current, size), 2)
+        v_sb = round(v_gate - found.gate_voltage(current, size), 2)
         if v_sb < 0:
             raise ValueError(
-                f"{name} leaves no headroom: a gate at {gate:.3f} V from its bulk does not carry"
+                f"{name} leaves no headroom: a gate at {v_gate:.3f} V from its bulk does not carry"
                 f" {current:.3g} A, which takes {found.gate_voltage(current, size):.3f} V"
                 " even without a tail"
             )

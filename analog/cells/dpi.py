@@ -5,7 +5,7 @@ C. Bartolozzi and G. Indiveri, Synaptic dynamics in analog VLSI, Neural Comput. 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -44,6 +44,11 @@ class DPI(Cell):
     larger I_syn is, by ``I_syn**(1 - n'/n)``. Below I_gain it is not linear at all: there I_syn
     grows exponentially, and a synapse that has been silent spends part of its first pulse on
     getting from its leakage to I_gain.
+
+    Other than in the paper the pulse drives the source of the transistor of I_w, through an
+    inverter: between pulses that source is far beyond the gate, so that no leakage, which is as
+    large as a slow synapse's I_tau, reaches the capacitor. Bias lines that a pulse shakes are held
+    by 1 pF.
 
     An excitatory synapse puts I_syn into ``out``; its pair is of nMOS and its output of pMOS. An
     inhibitory one is the same circuit upside down and draws I_syn from ``out``.
@@ -155,6 +160,8 @@ def design(
         A current that this needs is out of the subthreshold range, or a transistor has no headroom.
     """
     given = {"tau": tau, "increment": increment, "width": width, "capacitance": capacitance}
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, not {kind!r}")
     for name, value in given.items():
         if not 0 < value < float("inf"):
             raise ValueError(f"{name} must be finite and > 0, not {value!r}")
@@ -172,7 +179,7 @@ def design(
             gate(technology, found.i_w, 4e-9), gate(technology, found.i_w, 1e-9),
             gate(technology, found.i_tau), out_gate,
         )  # fmt: skip
-        _require_weak(technology, found, gates, increment)
+        _require_weak(technology, kind, found, gates, increment)
         pair = raised(technology, pair_kind, "I_gain", threshold, found.i_w, gates.pair)
         exponent = output.n / pair.n
     require_headroom(
@@ -196,14 +203,19 @@ def design(
 
 
 def _require_weak(
-    technology: Technology, constants: Constants, gates: Gates, increment: float
+    technology: Technology, kind: Kind, constants: Constants, gates: Gates, increment: float
 ) -> None:
-    for kind in ("n", "p"):
-        each = transistor(technology, kind)
-        each.require_weak("the synapse's I_w", constants.i_w, gates.weight)
-        each.require_weak("the synapse's I_tau", constants.i_tau, gates.tau)
-        each.require_weak("the synapse's I_gain", constants.i_gain, gates.gain)
-        each.require_weak("the synapse's I_syn", increment, gates.gain)
+    """Every current in what carries it: an nMOS diode, then the pair's or the output's kind."""
+    n, p = transistor(technology, "n"), transistor(technology, "p")
+    pair, output = (n, p) if kind == "excitatory" else (p, n)
+    for name, current, size, carriers in (
+        ("I_w", constants.i_w, gates.weight, (n, pair)),
+        ("I_tau", constants.i_tau, gates.tau, (n, output)),
+        ("I_gain", constants.i_gain, gates.gain, (n, output)),
+        ("I_syn", increment, gates.gain, (output,)),
+    ):
+        for each in carriers:
+            each.require_weak(f"the synapse's {name}", current, size)
 
 
 def integrator(design: Design, v_syn: float, frequency: float) -> tuple[float, float]:

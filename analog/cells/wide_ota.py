@@ -49,7 +49,7 @@ def scale(pair: Transistor, diode: Transistor) -> float:
     return pair.n * (1 + diode.n) * pair.thermal_voltage
 
 
-def linear_range(scale: float, deviation: float = 0.1) -> float:
+def predicted_range(scale: float, deviation: float = 0.1) -> float:
     """Differential input in V up to which the equation is within `deviation` of its slope."""
     x = brentq(lambda x: 3 * sinh(x) / (x * (2 + cosh(x))) - 1 + deviation, 0.1, 10.0)
     return float(x) * scale

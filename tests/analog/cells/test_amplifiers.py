@@ -1,5 +1,8 @@
 """The five-transistor OTA and the one of wide linear range against their equations."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -47,6 +50,28 @@ def test_an_ota_has_the_slope_it_was_designed_for(
     assert slope * at_ground / n.n != pytest.approx(g_m, rel=budget / 2)
 
 
+@pytest.mark.parametrize(
+    "chip",
+    [{"temperature": -20.0}, {"temperature": 85.0}, {"corner": "ff"}, {"corner": "ss"}],
+    ids=lambda chip: "-".join(map(str, chip.values())),
+)
+def test_an_ota_is_designed_for_its_temperature_and_corner(
+    chip: dict[str, Any], copied: Copied
+) -> None:
+    """A design for 27 degrees would be 16 to 20 % off at the others: U_T."""
+    technology, g_m = replace(generic180, **chip), 3e-9
+    design = ota.design(technology, g_m, 0.9)
+    current = design.currents["bias"]
+    n = raised(technology, "n", "v_common", 0.9, current / 2, ota.gates(technology, "", current)[0])
+    tail, load = mirrors(technology, design, n.v_sb, copied)
+    budget = tail + load / 2 + n.spread
+    slope, _ = ota.transconductance(*ota.characteristic(design, 0.9, 0.1, STEP))
+    assert slope == pytest.approx(g_m, rel=budget)
+    if "temperature" in chip:
+        ignorant = ota.design(generic180, g_m, 0.9).currents["bias"]
+        assert ignorant / current != pytest.approx(1.0, rel=2 * budget)
+
+
 def test_a_wide_ota_has_its_slope_and_its_shape(technology: Technology, copied: Copied) -> None:
     """``I_bias sinh(x)/(2 + cosh(x))``; without the bump it would be ``I_bias tanh(x/2)``."""
     middle, g_m = technology.supply / 2, 3e-9
@@ -78,7 +103,7 @@ def test_the_wide_range_is_at_least_three_times_the_narrow_one(technology: Techn
 
 
 def test_the_predicted_range_is_where_the_equation_leaves_its_line() -> None:
-    limit = wide_ota.linear_range(scale=1.0)
+    limit = wide_ota.predicted_range(scale=1.0)
     assert 3 * np.sinh(limit) / (limit * (2 + np.cosh(limit))) == pytest.approx(0.9, rel=1e-9)
 
 

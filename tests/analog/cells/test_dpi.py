@@ -77,6 +77,26 @@ def test_the_current_decays_with_the_designed_time_constant(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_an_accelerated_synapse_decays_a_thousand_times_as_fast(kind: dpi.Kind) -> None:
+    """20 us, held against the capacitance and the current that are measured on the held node."""
+    tau, width = 20e-6, 1e-6
+    design, found = dpi.design(generic180, kind, tau, 5e-9, width, 0.5e-12)
+    pulse = 0.1 * tau
+    t, i = dpi.response(design, [pulse, pulse + 3 * width], width, 2 * tau, 0.9)
+    after = pulse + 5 * width
+    top, size = float(np.interp(after, t, i)), gate(generic180, 2 * found.i_gain)
+    output = "p" if kind == "excitatory" else "n"
+    v_syn = transistor(generic180, output).gate_voltage(0.6 * top, size)
+    held = generic180.supply - v_syn if kind == "excitatory" else v_syn
+    capacitance, current = dpi.integrator(design, held, 1 / tau)
+    n = [slope_factor(generic180, output, k * top * size.l / size.w) for k in (0.3, 0.6, 0.9)]
+    independent = capacitance * n[1] * generic180.thermal_voltage / current
+    measured = dpi.decay(t, i, after)
+    assert measured == pytest.approx(independent, rel=0.5 * (n[2] / n[0] - 1) + 0.01)
+    assert measured == pytest.approx(tau, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_long_pulse_ends_at_the_gain(
     technology: Technology, kind: dpi.Kind, copied: Copied
 ) -> None:
@@ -168,7 +188,7 @@ def test_pulses_add_far_above_i_gain_and_not_below(kind: dpi.Kind) -> None:
         ({"width": float("inf")}, "width must be finite and > 0"),
         ({"tau": 1.0}, r"I_tau must be in .*its leakage at V_GS = 0"),
         ({"width": 1e-9}, r"I_w must be in .*leaves weak inversion"),
-        ({"increment": 1e-5}, r"I_syn must be in .*weak inversion"),
+        ({"increment": 1e-5}, r"I_gain must be in .*weak inversion"),
         ({"capacitance": 10e-15, "width": 1e-6, "tau": 50e-6}, r"capacitance must be > .* gates"),
     ],
 )
@@ -176,3 +196,8 @@ def test_what_no_synapse_can_do_is_told(given: dict[str, float], message: str) -
     wanted = {"tau": TAU, "increment": INCREMENT, "width": WIDTH} | given
     with pytest.raises(ValueError, match=message):
         dpi.design(generic180, "excitatory", **wanted)
+
+
+def test_a_kind_that_does_not_exist_is_told() -> None:
+    with pytest.raises(ValueError, match="kind must be one of excitatory, inhibitory, not 'both'"):
+        dpi.design(generic180, "both", TAU, INCREMENT, WIDTH)  # type: ignore[arg-type]
