@@ -13,14 +13,14 @@ until the codes stay or were tried before, and keeps the codes with the smallest
 a 28th for a reach of 4 standard deviations and 6 bits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .lif import AnalogLIF
-from .monte_carlo import chips, each, rate
+from .monte_carlo import rate
 from .sensitivity import Spread
 
 BITS = 6
@@ -179,79 +179,3 @@ def calibrate(chip: AnalogLIF, plan: Plan) -> Calibrated:
         codes = np.clip(np.rint(codes + step), 0, most).astype(int)
     best = min(seen, key=lambda tried: float(np.sum((seen[tried] / plan.spreads) ** 2)))
     return Calibrated(best, apply(chip, plan.trims, best), len(seen) * len(plan.currents))
-
-
-@dataclass(frozen=True, eq=False)
-class Study:
-    """Rates of many chips before and after calibration, at currents that it has not seen.
-
-    Parameters
-    ----------
-    seeds : ndarray, shape (chips,)
-    currents, nominal : ndarray, shape (n,)
-        Held-out currents in A and the nominal circuit's rates in Hz.
-    before, after : ndarray, shape (chips, n)
-        Rates in Hz with all trims at their nominal values, and with the codes found.
-    codes : ndarray, shape (chips, trims)
-    measurements : ndarray, shape (chips,)
-        Rates measured to find the codes.
-    """
-
-    seeds: np.ndarray
-    currents: np.ndarray
-    nominal: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    codes: np.ndarray
-    measurements: np.ndarray
-
-    @property
-    def reduction(self) -> np.ndarray:
-        """How many times smaller the coefficient of variation is after, at each current."""
-        return variation(self.before) / variation(self.after)
-
-    def yields(self, window: float) -> tuple[float, float]:
-        """Share of chips, before and after, within a relative `window` of all nominal rates."""
-        good = (
-            (np.abs(rates / self.nominal - 1) <= window).all(axis=1)
-            for rates in (self.before, self.after)
-        )
-        before, after = (float(inside.mean()) for inside in good)
-        return before, after
-
-
-def variation(rates: np.ndarray) -> np.ndarray:
-    """Coefficient of variation over the first axis: standard deviation over mean."""
-    return np.asarray(rates.std(axis=0, ddof=1) / rates.mean(axis=0))
-
-
-def study(
-    lif: AnalogLIF,
-    plan: Plan,
-    held_out: Sequence[float],
-    seeds: Sequence[int],
-    workers: int = 2,
-    progress: Callable[[int], None] | None = None,
-) -> Study:
-    """Calibrate the chips with these seeds and measure them at the held-out currents (A).
-
-    `workers` and `progress` as in `rheobase.analog.monte_carlo.each`.
-    """
-
-    def rates(circuit: AnalogLIF) -> list[float]:
-        return [rate(circuit, current) for current in held_out]
-
-    def one(chip: AnalogLIF) -> tuple[list[float], list[float], Calibrated]:
-        found = calibrate(chip, plan)
-        return rates(chip), rates(found.lif), found
-
-    before, after, found = zip(*each(one, chips(lif, seeds), workers, progress), strict=True)
-    return Study(
-        seeds=np.array(seeds),
-        currents=np.array(held_out),
-        nominal=np.array(rates(lif)),
-        before=np.array(before),
-        after=np.array(after),
-        codes=np.array([one.codes for one in found]),
-        measurements=np.array([one.measurements for one in found]),
-    )

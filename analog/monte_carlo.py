@@ -5,8 +5,9 @@ seeds of mismatch, `environments` the corners and temperatures. All measurements
 whole netlist, whose topology never changes, so that a seed means the same devices in all of them.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -184,7 +185,8 @@ def each(
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             if not isinstance(error, Exception):  # Ctrl-C: do not wait for what is running
-                while wait(futures, timeout=0.05).not_done:
+                while any(future.running() for future in futures):
                     ngspice.close()
+                    time.sleep(0.05)
             raise
         return [future.result() for future in futures]
