@@ -187,15 +187,15 @@ class Spread:
     def excess(self, samples: np.ndarray) -> np.ndarray:
         """How far the standard deviations of a Monte Carlo are off, in their statistical errors.
 
-        The relative error of a standard deviation from N normal samples is ``1/sqrt(2 (N - 1))``.
-        What exceeds the difference of second and first order counts.
+        The logarithm of a standard deviation of N normal samples has the error ``1/sqrt(2 (N -
+        1))``. What exceeds the difference of second and first order counts.
 
         Parameters
         ----------
         samples : ndarray, shape (chips, quantities)
         """
         measured = samples.std(axis=0, ddof=1)
-        missed = np.abs(measured / self.first - 1) - np.abs(self.second / self.first - 1)
+        missed = np.abs(np.log(measured / self.first)) - np.abs(np.log(self.second / self.first))
         return np.asarray(np.maximum(missed, 0) * np.sqrt(2 * (len(samples) - 1)))
 
 

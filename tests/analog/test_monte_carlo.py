@@ -9,6 +9,7 @@ import pytest
 
 from rheobase.analog.lif import AnalogLIF
 from rheobase.analog.monte_carlo import Response, chips, each, environments, measure, rate, rheobase
+from rheobase.analog.sensitivity import shifted
 from rheobase.models.theory import measured_leak
 
 from .conftest import Circuits
@@ -16,6 +17,11 @@ from .conftest import Circuits
 
 def static(lif: AnalogLIF) -> Response:
     return measure(lif, [])
+
+
+def off(lif: AnalogLIF) -> AnalogLIF:
+    """With a comparator that is off by 0.1 V."""
+    return shifted(lif, {("comparator", "plus"): 0.1})
 
 
 def test_chips_are_the_same_on_any_number_of_workers(matched: AnalogLIF) -> None:
@@ -58,7 +64,7 @@ def test_an_interrupt_ends_it_at_once(matched: AnalogLIF) -> None:
 
 
 def test_an_error_in_one_variant_goes_to_the_caller(matched: AnalogLIF) -> None:
-    dead = replace(matched, i_comparator=0.0)
+    dead = off(matched)
     with pytest.raises(ValueError, match="the comparator does not trip between"):
         each(static, [matched, dead, matched])
 
@@ -112,7 +118,7 @@ def test_measurements_refuse_a_neuron_that_does_not_trip(
     matched: AnalogLIF, function: Callable[[AnalogLIF], object]
 ) -> None:
     with pytest.raises(ValueError, match="does not trip"):
-        function(replace(matched, i_comparator=0.0))
+        function(off(matched))
 
 
 def test_rates_are_means_of_whole_intervals(matched: AnalogLIF) -> None:

@@ -1,4 +1,4 @@
-"""Pelgrom's law through sensitivities: what each chip drew, what that does to it, how far all spread.
+"""Pelgrom's law through sensitivities: what a chip drew, what that does to it, how far all spread.
 
 The three hold the prediction against Monte Carlo in steps: the draws of all transistors of all
 chips are Pelgrom's; a chip's response follows from its own draws; and so do standard deviations.
@@ -123,10 +123,10 @@ def test_the_spread_of_chips_is_pelgroms_through_the_sensitivities(
 def test_a_wrong_sensitivity_is_seen(
     spread: Spread, samples: tuple[np.ndarray, list], quantity: int
 ) -> None:
-    """The largest one with the wrong sign, or too small by half."""
+    """The largest one with the wrong sign, or three times too large."""
     values, draws = samples
     largest = int(np.argmax(np.abs(spread.contributions[quantity])))
-    for factor in (-1.0, 0.5):
+    for factor in (-1.0, 3.0):
         contributions = spread.contributions.copy()
         contributions[quantity, largest] *= factor
         wrong = replace(spread, contributions=contributions)
@@ -135,11 +135,13 @@ def test_a_wrong_sensitivity_is_seen(
 
 def test_wrong_matching_figures_are_seen(spread: Spread, samples: tuple[np.ndarray, list]) -> None:
     values, draws = samples
-    for factor in (0.5, 2.0):
+    for factor in (0.4, 2.5):
         wrong = replace(
             spread,
             contributions=factor * spread.contributions,
             deviations=factor * spread.deviations,
+            slope=factor * spread.slope,
+            curvature=factor**2 * spread.curvature,
         )
         assert np.all(wrong.excess(values) > BOUND)
         assert abs(scores(wrong, draws).std() - 1) * np.sqrt(2 * len(draws)) > BOUND
