@@ -11,8 +11,9 @@ from rheobase.analog.bias import design
 from rheobase.analog.cells.cell import Size
 from rheobase.analog.extract import Extracted, extract
 from rheobase.analog.lif import AnalogLIF
-from rheobase.analog.monte_carlo import measure, rheobase
-from rheobase.analog.sensitivity import MATCHING, Spread, predict
+from rheobase.analog.mismatch import Study, study
+from rheobase.analog.monte_carlo import rheobase
+from rheobase.analog.sensitivity import MATCHING, Spread
 from rheobase.analog.technology import Technology, generic180
 from rheobase.models.neuron import LIF
 
@@ -70,6 +71,14 @@ def training(matched: AnalogLIF) -> tuple[float, ...]:
 
 
 @pytest.fixture(scope="session")
-def spread(matched: AnalogLIF, training: tuple[float, ...]) -> Spread:
+def studied(matched: AnalogLIF, training: tuple[float, ...]) -> Study:
+    """Six chips, calibrated at the training currents, judged at 1.2 and 5 times the rheobase."""
+    held_out = [x * rheobase(matched) for x in (1.2, 5.0)]
+    trims = ("i_leak", "v_th_reference", "i_refractory")
+    return study(matched, training, held_out, trims, range(1, 7), MATCHING["generic180"])
+
+
+@pytest.fixture(scope="session")
+def spread(studied: Study) -> Spread:
     """Predicted spread of tau_m, rest, trip point and the rates at the training currents."""
-    return predict(matched, lambda lif: measure(lif, training).values, MATCHING["generic180"])
+    return studied.spread
