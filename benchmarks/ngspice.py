@@ -24,9 +24,9 @@ from rheobase.analog.monte_carlo import chips, each, measure
 from rheobase.analog.simulate import simulate
 from rheobase.models.neuron import LIF
 
-ROUNDS = 5
+ROUNDS = 4
 RUNS = 5
-CHIPS = range(1, 13)
+CHIPS = range(1, 33)
 
 
 def cpu() -> float:
