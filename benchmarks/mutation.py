@@ -10,8 +10,8 @@ clocks than rheobase's core, or lets events wait for longer. What is left goes t
 either it is proved to be no fault, for all registers that a neuron can have, or it is a survivor,
 which is listed. The network core has counters of 8 bits in place of 32, so that they are seen to
 stop. It takes a minute for a datapath and five for the core. The runs of the core were chosen with
-the mutants of seed 2 in sight, of which 98.0 % are caught; of those of seed 3, not seen before, they
-catch 334 of 345, 96.8 %.
+the mutants of seed 2 in sight, of which 98.0 % are caught; of those of seed 3, not seen before,
+they catch 334 of 345, 96.8 %.
 
 Who survives. In datapaths, faults that show in one state of millions: one takes the sum -2**22,
 and no other, for -2**23. In the core, what cannot show but is not proved: it differs in what a
