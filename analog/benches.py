@@ -8,7 +8,8 @@ import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
 from . import ngspice
-from .lif import AnalogLIF, deck
+from .deck import deck
+from .lif import AnalogLIF
 
 STATIC = 1e-6
 """reltol of static measurements: their differences must resolve 1e-4 of a bias current."""

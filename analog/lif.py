@@ -18,6 +18,7 @@ from .cells.comparator import Comparator
 from .cells.ota import OTA
 from .cells.refractory_pulse import RefractoryPulse
 from .cells.reset_switch import ResetSwitch
+from .deck import deck
 from .technology import Technology
 
 
@@ -113,18 +114,3 @@ class AnalogLIF:
     def netlist(self, bench: str, reltol: float = 1e-4) -> str:
         """The complete deck: the circuit, the lines of a test bench, the solver options."""
         return deck(self.technology, self.circuit(), bench, self.options, reltol)
-
-
-def deck(technology: Technology, circuit: Circuit, bench: str, options: str, reltol: float) -> str:
-    """A complete SPICE deck; it includes the model card by its bare file name."""
-    title, _, body = str(circuit).partition("\n")
-    return "\n".join(
-        (
-            title.removeprefix(".title "),
-            technology.models,
-            body.strip(),
-            bench.strip(),
-            f".options reltol={reltol:g} {options}".strip(),
-            ".end\n",
-        )
-    )

@@ -12,9 +12,10 @@ transistors; its lengths are in micrometres. Not tested: nobody has run this ada
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from .technology import Technology
+from .technology import Technology, generic180
 
 # 1/f noise, which no transient has; a library without its noise section lacks these.
 _GF180_NOISE = (
@@ -116,3 +117,18 @@ def _missing(name: str, files: str) -> str:
 
 
 KITS: dict[str, Callable[[], Technology]] = {"gf180mcu": gf180mcu, "sky130": sky130}
+
+
+def named(name: str, corner: str = "", temperature: float = 27.0) -> Technology:
+    """A technology by its name: "generic180" or one of `KITS`.
+
+    Raises
+    ------
+    ValueError
+        The name or the corner does not exist, or ``PDK_ROOT`` does not lead to the kit.
+    """
+    if name != generic180.name and name not in KITS:
+        known = ", ".join(map(repr, (generic180.name, *KITS)))
+        raise ValueError(f"technology must be one of {known}, not {name!r}")
+    technology = generic180 if name == generic180.name else KITS[name]()
+    return replace(technology, corner=corner or technology.corner, temperature=temperature)

@@ -1,21 +1,36 @@
-"""How many planted faults the golden vectors catch, datapath by datapath.
+# amaranth: UnusedElaboratable=no
+"""How many planted faults the checks catch, datapath by datapath and in a small network core.
 
     python benchmarks/mutation.py [KIND ...]
 
-Yosys plants some 300 mutants into the Verilog of a datapath. A mutant is caught if any vector of
-``tests/vectors`` that the datapath can run differs. What is left goes to a SAT solver: either it
-equals the datapath for all inputs, or it is a survivor, which is listed. Minutes for each kind.
+Yosys plants some 300 mutants into the Verilog of a circuit. A mutant of a datapath is caught if any
+vector of ``tests/vectors`` that the datapath can run differs; one of the network core, if in any of
+90 random runs it differs from the integer model (``rheobase.cosim.network_runs``), takes other
+clocks than rheobase's core, or lets events wait for longer. What is left goes to a SAT solver:
+either it is proved to be no fault, for all registers that a neuron can have, or it is a survivor,
+which is listed. The network core has counters of 8 bits in place of 32, so that they are seen to
+stop. It takes a minute for a datapath and five for the core. The runs of the core were chosen with
+the mutants of seed 2 in sight, of which 98.0 % are caught; of those of seed 3, not seen before,
+they catch 334 of 345, 96.8 %.
+
+Who survives. In datapaths, faults that show in one state of millions: one takes the sum -2**22,
+and no other, for -2**23. In the core, what cannot show but is not proved: it differs in what a
+register without a meaning at that time holds (an address that is not read, a sum in reset, the
+axon of the end of a tick), in states that are never reached (a queue with more words than it has),
+in when a sum that was read is cleared, or in the order of states in which something is counted.
 """
 
 import sys
 import tempfile
 from pathlib import Path
 
-from rheobase.cosim import mutation
+from rheobase.cosim import correspondence, mutation, network_runs
+from rheobase.cosim.engines import network
 from rheobase.cosim.engines.pipeline import TOP, PipelineEngine
 from rheobase.cosim.vectors.case import Case
 from rheobase.cosim.vectors.check import alike, closed_loop, differences
 from rheobase.cosim.vectors.file import read
+from rheobase.hdl import core, emit
 from rheobase.hdl.neurons import datapath
 
 VECTORS = Path(__file__).parents[1] / "tests" / "vectors"
@@ -26,7 +41,8 @@ KINDS = {
     "truenorth": ["rheobase_truenorth"],
     "spinnaker": ["spinnaker_lif_arm", "rheobase_spinnaker"],
 }
-MUTANTS, SEED = 300, 2
+MUTANTS, SEED = 310, 2
+IN_CORE, RUNS = 390, 90
 
 
 def catches(engine: PipelineEngine, groups: list[list[Case]], mutant: int) -> bool:
@@ -50,13 +66,42 @@ def measure(name: str) -> None:
         engine = PipelineEngine.with_mutants(model, datapath(neuron))
         assert not catches(engine, groups, 0), "the datapath itself differs from the vectors"
         left = [k for k in range(1, len(mutants) + 1) if not catches(engine, groups, k)]
-        latency = engine.pipeline.latency
-        alive = [k for k in left if not mutation.equivalent(path, TOP, mutants[k - 1], latency)]
+        constant = mutation.CONSTANT.get(name, {})
+        alive = [k for k in left if not mutation.equivalent(path, TOP, mutants[k - 1], constant)]
+    told(f"{name}, {len(cases)} vectors", mutants, left, alive)
+
+
+def measure_core() -> None:
+    core.COUNTER = 8
+    runs = network_runs.runs(RUNS, SEED)
+    circuit = network_runs.core()
+    with tempfile.TemporaryDirectory() as folder:
+        path = emit.convert(circuit, network.TOP).write(Path(folder))
+        mutants = mutation.listed(path, network.TOP, IN_CORE, SEED)
+        model = mutation.planted(path, network.TOP, mutants)
+        engine = network.NetworkEngine.with_mutants(model, circuit)
+        own = network.NetworkEngine(network_runs.core())
+        wanted = [(run, run.pace(own)) for run in runs]
+        assert all(pace is not None for _, pace in wanted), "the core differs from the model"
+
+        def passes(mutant: int) -> bool:
+            return all(run.pace(engine, mutant) == pace for run, pace in wanted)
+
+        assert passes(0), "its Verilog differs from the core"
+        left = [k for k in range(1, len(mutants) + 1) if passes(k)]
+        alive = [
+            k for k in left if not correspondence.equivalent(path, network.TOP, mutants[k - 1])
+        ]
+    told(f"network core, {RUNS} runs", mutants, left, alive)
+
+
+def told(name: str, mutants: list[str], left: list[int], alive: list[int]) -> None:
+    """Print what was found."""
     equal = len(left) - len(alive)
     faults = len(mutants) - equal
     caught = faults - len(alive)
     print(
-        f"{name}: {len(cases)} vectors, {len(mutants)} mutants, {equal} equivalent,"
+        f"{name}: {len(mutants)} mutants, {equal} equivalent,"
         f" {caught} of {faults} caught ({caught / faults:.1%})",
         flush=True,
     )
@@ -65,5 +110,5 @@ def measure(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for kind in sys.argv[1:] or KINDS:
-        measure(kind)
+    for kind in sys.argv[1:] or [*KINDS, "network"]:
+        measure_core() if kind == "network" else measure(kind)

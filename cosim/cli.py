@@ -137,6 +137,12 @@ def _vectors(args: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def _technology(args: argparse.Namespace) -> int:
+    from .technology import run
+
+    return run(args)
+
+
 def _written(args: argparse.Namespace, files: list[str]) -> int:
     print(json.dumps({"files": files}) if args.json else "\n".join(files))
     return 0
@@ -224,13 +230,24 @@ def _parser() -> argparse.ArgumentParser:
     theory.set_defaults(run=run_theory)
     add_predictions(theory)
 
+    technology = add(
+        "technology", _technology,
+        "subthreshold figures of a technology's transistors, extracted by simulation",
+    )  # fmt: skip
+    technology.add_argument(
+        "name", nargs="?", default="generic180", metavar="NAME",
+        help="generic180, or a kit that PDK_ROOT leads to: gf180mcu or sky130"
+        " (default: %(default)s)",
+    )  # fmt: skip
+    technology.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
+
     add("doctor", _doctor, "say which tools are there and what each is needed for")
     return parser
 
 
 def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
     what = fpga.add_mutually_exclusive_group()
-    kinds = "lif, loihi-lava, loihi-nengo or truenorth"
+    kinds = "lif, loihi-lava, loihi-nengo, spinnaker or truenorth"
     what.add_argument("--kind", default="lif", help=f"of neurons: {kinds} (default: %(default)s)")
     what.add_argument("--datapath", metavar="KIND", help="the datapath alone, in place of a core")
     for name, default in (("neurons", 256), ("axons", 256), ("weight-width", 4), ("lanes", 1)):

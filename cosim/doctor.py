@@ -153,6 +153,7 @@ _PYTHON = (
     _Python("PySpice", "netlists"),
     _Python("pytest", "Verilog test benches"),
     _Python("rich", "tables and progress"),
+    _Python("schemdraw", "schematics"),
     _Python("scipy", "theory"),
     _Python("amaranth-boards", "bitstreams", extra="fpga"),
     _Python("bitwuzla", "proofs", extra="formal"),

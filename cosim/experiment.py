@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 import numpy as np
 
+from ..analog.pdk import named
+from ..analog.technology import Technology, generic180
 from ..models import stimulus as st
 from ..models.integer.laws import Rounding
 from ..models.neuron import LIF
@@ -146,9 +148,10 @@ class RtlTable(PlatformTable, tag="generic", kw_only=True, frozen=True):
 
 
 class LoihiTable(PlatformTable, tag="loihi", kw_only=True, frozen=True):
-    """Loihi 1, with instantaneous synapses; its flavour follows from t_ref."""
+    """Loihi 1, with instantaneous synapses; the flavour is "nengo" with a t_ref, else "lava"."""
 
     lsb: Volt
+    flavour: Literal["lava", "nengo"] | None = None
 
 
 class TrueNorthTable(PlatformTable, tag="truenorth", kw_only=True, frozen=True):
@@ -169,13 +172,24 @@ AnyRtlTable = RtlTable | LoihiTable | TrueNorthTable | SpiNNakerTable
 
 
 class SpiceTable(Table, frozen=True):
-    """``[spice]``: the transistor neuron."""
+    """``[spice]``: the transistor neuron.
+
+    `technology` is "generic180" or a kit that ``PDK_ROOT`` leads to, "gf180mcu" or "sky130"; its
+    typical corner unless `corner` names another; `celsius` is the chip's temperature.
+    """
 
     speed_up: Annotated[tuple[PositiveReal, ...], msgspec.Meta(min_length=1)] = (1.0,)
     voltage_scale: PositiveReal = 1.0
+    technology: str = generic180.name
+    corner: str = ""
+    celsius: float = generic180.temperature
     dt: Second = Second(1e-4)
     spikes: Positive = 20
     seed: Seed = 1
+
+    def process(self) -> Technology:
+        """The technology at its corner and temperature."""
+        return named(self.technology, self.corner, self.celsius)
 
 
 class CheckTable(Table, frozen=True):
@@ -359,6 +373,8 @@ def _check_settings(table: ExperimentTable) -> None:
                     f"[{section}] dt must be > 0 s and < tau_m = {table.neuron.tau_m!r} s,"
                     f" not {float(dt)!r}"
                 )
+    if table.spice is not None:
+        _located("[spice]", table.spice.process)
     lsb = getattr(table.rtl, "lsb", None)
     if lsb is not None and lsb <= 0:
         raise ValueError(f"[rtl] lsb must be > 0 V, not {float(lsb)!r}")

@@ -122,6 +122,10 @@ def _together(curve: Curve) -> str:
 _PANELS: dict[str, tuple[str, Callable[[Curve], str], int, tuple[float, float]]] = {
     "f-I": ("f-I curves of all substrates, per biological second", lambda c: "", 1, (8, 4.8)),
     "isi": ("Inter-spike intervals: measured, and the predicted distribution", _alone, 3, (4, 2.6)),
+    "leak": (
+        "Current of the leak into the membrane: measured, and the linear leak with the same slope",
+        _alone, 2, (5, 3),
+    ),
     "density": (
         "Membrane density: measured, and the stationary Fokker-Planck one", _together, 2, (5, 3),
     ),

@@ -1,4 +1,4 @@
-"""What a substrate reports: checks, explanations, dynamic range, scaling and curves to plot."""
+"""What a substrate reports: checks, explanations, tables, curves to plot and pictures."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -64,7 +64,7 @@ class Curve:
 
     Parameters
     ----------
-    figure : {"f-I", "isi", "density", "own trace", "common trace", "raster"}
+    figure : {"f-I", "isi", "density", "own trace", "common trace", "raster", "leak"}
     experiment, stimulus, substrate, setting : str
         Where it comes from.
     kind : {"measured", "predicted"}
@@ -87,6 +87,15 @@ class Curve:
     y_label: str
 
 
+@dataclass(frozen=True)
+class Picture:
+    """An SVG image of the report and what it shows."""
+
+    experiment: str
+    caption: str
+    svg: str
+
+
 @dataclass
 class Findings:
     """Everything a run found."""
@@ -98,6 +107,7 @@ class Findings:
     losses: list[Row] = field(default_factory=list)
     platforms: list[Row] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
     def add(self, other: "Findings") -> None:
         """Append everything of `other`."""

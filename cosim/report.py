@@ -169,6 +169,7 @@ def _html(run: Run, command: str) -> str:
         confidence=run.confidence,
         experiments=experiments,
         figures=figures.draw(found.curves),
+        pictures=found.pictures,
         verdicts=rows,
         explanations=_explanations(run),
         tables=tables,

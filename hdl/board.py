@@ -88,7 +88,7 @@ def ulx3s(name: str, size: str) -> Board:
     """The ULX3S with one of its FPGAs."""
     device = (size, "--package", "CABGA381", "--speed", "6")
     return Board(
-        f"ulx3s.ULX3S_{name}_Platform", Target("ecp5", "", device, 75.0), "clk25", ecp5_pll
+        f"ulx3s.ULX3S_{name}_Platform", Target("ecp5", "", device, 75.0, 197), "clk25", ecp5_pll
     )
 
 

@@ -45,24 +45,25 @@ class Target:
         Options of nextpnr.
     goal : float
         MHz that are asked for by default.
-    pins : bool
-        The ports of a circuit become pins. Where there are too few, only clock and reset do.
+    pins : int
+        What the package has. The ports of a circuit become pins; where these are too few, only
+        clock and reset do.
     """
 
     family: str
     synthesis: str
     device: tuple[str, ...]
     goal: float
-    pins: bool = True
+    pins: int
 
 
 TARGETS = {
-    "ecp5-25": Target("ecp5", "", ("--25k", "--package", "CABGA381", "--speed", "6"), 100.0),
-    "ecp5-45": Target("ecp5", "", ("--45k", "--package", "CABGA554", "--speed", "6"), 100.0),
-    "ecp5-85": Target("ecp5", "", ("--85k", "--package", "CABGA756", "--speed", "6"), 100.0),
-    "ice40-hx8k": Target("ice40", "-device hx", ("--hx8k", "--package", "ct256"), 50.0),
+    "ecp5-25": Target("ecp5", "", ("--25k", "--package", "CABGA381", "--speed", "6"), 100.0, 197),
+    "ecp5-45": Target("ecp5", "", ("--45k", "--package", "CABGA554", "--speed", "6"), 100.0, 245),
+    "ecp5-85": Target("ecp5", "", ("--85k", "--package", "CABGA756", "--speed", "6"), 100.0, 365),
+    "ice40-hx8k": Target("ice40", "-device hx", ("--hx8k", "--package", "ct256"), 50.0, 206),
     "ice40-up5k": Target(
-        "ice40", "-device u -dsp -spram", ("--up5k", "--package", "sg48"), 24.0, pins=False
+        "ice40", "-device u -dsp -spram", ("--up5k", "--package", "sg48"), 24.0, 39
     ),
 }
 CELLS = {  # by the beginnings of their names in both families
@@ -147,8 +148,7 @@ def implement(
         raise ValueError(f"goal must be > 0 MHz, not {goal!r}")
     text = rtlil.convert(component, name="top", emit_src=False)
     netlist = synthesise(text, device, Path(folder))
-    if not device.pins:
-        keep_clock_only(netlist)
+    keep_ports_that_fit(netlist, device.pins)
     return place(target, device, Path(folder), seed, goal)
 
 
@@ -165,12 +165,22 @@ def synthesise(text: str, device: Target, folder: Path) -> Path:
     return folder / "top.json"
 
 
-def keep_clock_only(netlist: Path) -> None:
-    """Remove the ports of a netlist but clock and reset; the circuit behind them stays."""
+def cells(folder: Path) -> dict[str, int]:
+    """How many cells of each sort of `CELLS` the netlist of a folder has."""
+    counted = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
+    return {
+        name: sum(count for cell, count in counted.items() if cell.startswith(beginnings))
+        for name, beginnings in CELLS.items()
+    }
+
+
+def keep_ports_that_fit(netlist: Path, pins: int) -> None:
+    """Where pins are too few, leave clock and reset alone; the circuit behind the ports stays."""
     design = json.loads(netlist.read_text())
     top = design["modules"]["top"]
-    top["ports"] = {name: top["ports"][name] for name in ("clk", "rst")}
-    netlist.write_text(json.dumps(design))
+    if sum(len(port["bits"]) for port in top["ports"].values()) > pins:
+        top["ports"] = {name: top["ports"][name] for name in ("clk", "rst") if name in top["ports"]}
+        netlist.write_text(json.dumps(design))
 
 
 def place(
@@ -200,16 +210,11 @@ def place(
         if short := over_capacity((folder / "nextpnr.log").read_text()):
             raise RuntimeError(f"the circuit does not fit {target}: {short}") from error
         raise
-    counted = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
-    cells = {
-        name: sum(count for cell, count in counted.items() if cell.startswith(beginnings))
-        for name, beginnings in CELLS.items()
-    }
     clocks = json.loads((folder / "timing.json").read_text())["fmax"]
     if not clocks:
         raise ValueError("component must have a path from a register to a register")
     fmax = min(clock["achieved"] for clock in clocks.values())
-    return Report(target, **cells, fmax=fmax, goal=goal)
+    return Report(target, **cells(folder), fmax=fmax, goal=goal)
 
 
 def over_capacity(log: str) -> str:

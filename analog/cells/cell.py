@@ -14,6 +14,13 @@ class Size:
     w: float
     l: float  # noqa: E741 - the field's name
 
+    def drawn(self, technology: Technology) -> dict[str, float]:
+        """Parameters of a transistor in the technology's unit, with its junctions' geometry."""
+        unit = technology.length_unit
+        w, l, end = self.w / unit, self.l / unit, technology.diffusion / unit  # noqa: E741
+        area, perimeter = w * end, 2 * (w + end)
+        return {"w": w, "l": l, "ad": area, "as": area, "pd": perimeter, "ps": perimeter}
+
 
 class Cell(SubCircuit):
     """A subcircuit whose transistors carry their junction areas and perimeters.
@@ -29,6 +36,11 @@ class Cell(SubCircuit):
         super().__init__(name, *nodes)
         self.technology = technology
 
+    @property
+    def caption(self) -> str:
+        """The first line of the cell's description."""
+        return (type(self).__doc__ or "").partition("\n")[0]
+
     def nmos(self, name: str, drain: str, gate: str, source: str, size: Size) -> None:
         """An nMOS transistor; its bulk is ground."""
         self._fet(name, self.technology.nmos, (drain, gate, source, "0"), size)
@@ -38,8 +50,4 @@ class Cell(SubCircuit):
         self._fet(name, self.technology.pmos, (drain, gate, source, "vdd"), size)
 
     def _fet(self, name: str, model: str, nodes: tuple[str, ...], size: Size) -> None:
-        unit = self.technology.length_unit
-        w, l, end = size.w / unit, size.l / unit, self.technology.diffusion / unit  # noqa: E741
-        area, perimeter = w * end, 2 * (w + end)
-        junctions = {"ad": area, "as": area, "pd": perimeter, "ps": perimeter}
-        self.X(name, model, *nodes, w=w, l=l, **junctions)
+        self.X(name, model, *nodes, **size.drawn(self.technology))

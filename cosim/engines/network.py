@@ -35,7 +35,8 @@ class Job(ctypes.Structure):
         for name in (
             "tables", "lengths", "arrivals", "n", "events", "capacity", "valid", "valid_length",
             "ready", "ready_length", "last_bit", "ticks", "settle", "patience", "states", "words",
-            "cycles", "taken", "given", "unstable", "dropped", "saturated", "pending",
+            "before", "mutant",
+            "cycles", "taken", "given", "unstable", "waited", "dropped", "saturated", "pending",
         )
     )  # fmt: skip
 
@@ -54,6 +55,8 @@ class CoreNetworkRun:
         The counters of the core in the end.
     cycles : int
         Clocks since the end of reset.
+    waited : int
+        The sum of `pending` over these clocks.
     violations : tuple of str
         What broke the protocol; empty for a sound core.
     """
@@ -64,6 +67,7 @@ class CoreNetworkRun:
     saturated: int
     pending: int
     cycles: int
+    waited: int
     violations: tuple[str, ...]
 
 
@@ -85,8 +89,7 @@ class NetworkEngine:
     def __init__(self, core: Core) -> None:
         model = from_component(core, TOP, filled=False)
         (memory,) = re.findall(r"memory<\d+> (memory_p_neurons_\w*state) \{", model.text)
-        tables = " ".join(f"X({name}, {number})" for number, name in enumerate(core.contents))
-        self._build(core, model, (f"-DSTATE={memory}", f"-DTABLES={tables}"), core.contents)
+        self._build(core, model, (f"-DSTATE={memory}", _tables(core)), core.contents)
 
     @classmethod
     def from_verilog(cls, path: str | os.PathLike[str], core: Core) -> "NetworkEngine":
@@ -113,12 +116,19 @@ class NetworkEngine:
         engine._build(core, model, ("-DTABLES=",), {})
         return engine
 
+    @classmethod
+    def with_mutants(cls, model: Model, core: Core) -> "NetworkEngine":
+        """A model of `mutation.planted`; its memories are written, its states are not known."""
+        engine = cls.__new__(cls)
+        engine._build(core, model, (_tables(core), "-DMUTANTS"), core.contents)
+        return engine
+
     def _build(
         self, core: Core, model: Model, defines: Sequence[str], written: Mapping[str, list[int]]
     ) -> None:
         self.core = core
         self._written = written  # the contents that a run writes through the ports
-        self._readable = bool(written)
+        self._readable = any(define.startswith("-DSTATE") for define in defines)
         self._run = ctypes.CDLL(str(library(model, HARNESS, defines))).run
         self._run.restype = None
 
@@ -130,6 +140,8 @@ class NetworkEngine:
         record: bool = False,
         valid_pattern: ArrayLike | None = None,
         ready_pattern: ArrayLike | None = None,
+        mutant: int = 0,
+        before: int = 0,
     ) -> CoreNetworkRun:
         """Reset the core, write its memories meanwhile, and run it.
 
@@ -145,6 +157,10 @@ class NetworkEngine:
         valid_pattern, ready_pattern : array_like of bool, shape (any,), optional
             Clock by clock, repeated: whether an arrival is offered; whether an event is taken.
             Always, by default.
+        mutant : int
+            Of a model with planted faults: the number of the one that acts, 0 for none.
+        before : int
+            Clocks that the core runs before its reset, while the arrivals are offered.
 
         Raises
         ------
@@ -172,7 +188,7 @@ class NetworkEngine:
             arrivals.size, events.ctypes.data, events.size, valid.ctypes.data, valid.size,
             ready.ctypes.data, ready.size, (n - 1).bit_length() + 1, steps, SETTLE,
             PATIENCE * n + queued + PERIODS * (valid.size + ready.size),
-            states.ctypes.data, n if record else 0,
+            states.ctypes.data, n if record else 0, before, mutant,
         )  # fmt: skip
         self._run(ctypes.byref(job))
         spikes, violations = decode(events[: min(job.given, events.size)], n, steps)
@@ -189,6 +205,7 @@ class NetworkEngine:
             job.saturated,
             job.pending,
             job.cycles,
+            job.waited,
             tuple(violations),
         )
 
@@ -218,6 +235,12 @@ class NetworkEngine:
                 value -= (value >> (field.width - 1)) << field.width
             found[name] = value
         return found
+
+
+def _tables(core: Core) -> str:
+    """The option of the harness that names the memories which a run writes."""
+    tables = " ".join(f"X({name}, {number})" for number, name in enumerate(core.contents))
+    return f"-DTABLES={tables}"
 
 
 def _chunks(words: list[int], width: int) -> NDArray[np.uint32]:

@@ -12,18 +12,20 @@ namespace cxxrtl_yosys {
 
 template <size_t Bits>
 struct plain_wire {
-    value<Bits> curr, next;
+    value<Bits> held, next;
 
     plain_wire() = default;
     template <typename... Init>
-    explicit constexpr plain_wire(Init... init) : curr{init...}, next{init...} {}
+    explicit constexpr plain_wire(Init... init) : held{init...}, next{init...} {}
+
+    value<Bits> now() const { return held; }
 
     template <class Integer>
-    Integer get() const { return curr.template get<Integer>(); }
+    Integer get() const { return held.template get<Integer>(); }
 
     template <class Observer>
     bool commit(Observer &) {
-        curr = next;
+        held = next;
         return true;
     }
 };
@@ -47,8 +49,10 @@ struct one_port_memory {
 
     template <class Observer>
     bool commit(Observer &) {
-        data[written_index] = data[written_index].update(written, mask);
-        mask = value<Width>{};
+        if (!mask.is_zero()) {
+            data[written_index] = data[written_index].update(written, mask);
+            mask = value<Width>{};
+        }
         return true;
     }
 };
@@ -56,4 +60,7 @@ struct one_port_memory {
 }  // namespace cxxrtl_yosys
 #define wire plain_wire
 #define memory one_port_memory
+// What is chosen between two wires is then a value: where it is one of two addresses, the compiler
+// has to keep the model in memory.
+#define curr now()
 #endif

@@ -11,6 +11,7 @@ from ...analog import bias
 from ...analog.extract import Extracted, extract
 from ...analog.lif import AnalogLIF
 from ...analog.simulate import Trace, simulate
+from ...analog.technology import Technology, generic180
 from ...models.neuron import LIF
 from ...models.reference import measured_leak as ode
 from ...models.stimulus import Poisson, Stimulus, WhiteNoise
@@ -44,7 +45,13 @@ class Chip:
     @property
     def setting(self) -> str:
         """How tables name it."""
-        return f"speed-up {self.lif.speed_up:g}"
+        process = self.lif.technology
+        others = (
+            process.name if process.name != generic180.name else "",
+            process.corner if process.corner != process.corners[0] else "",
+            f"{process.temperature:g} C" if process.temperature != generic180.temperature else "",
+        )
+        return ", ".join(filter(None, (f"speed-up {self.lif.speed_up:g}", *others)))
 
     @cached_property
     def rheobase(self) -> float:
@@ -69,16 +76,16 @@ class Chip:
         )
 
 
-_chips: dict[tuple[LIF, float, float], Chip] = {}
+_chips: dict[tuple[LIF, Technology, float, float], Chip] = {}
 _designing = Lock()
 
 
-def made(neuron: LIF, speed_up: float, voltage_scale: float) -> Chip:
+def made(neuron: LIF, technology: Technology, speed_up: float, voltage_scale: float) -> Chip:
     """Design a circuit and extract it, once: experiments on the same neuron share it."""
-    key = (neuron, speed_up, voltage_scale)
+    key = (neuron, technology, speed_up, voltage_scale)
     with _designing:
         if key not in _chips:
-            lif = bias.design(neuron, speed_up=speed_up, voltage_scale=voltage_scale)
+            lif = bias.design(neuron, technology, speed_up, voltage_scale)
             _chips[key] = Chip(lif, extract(lif))
         return _chips[key]
 

@@ -115,7 +115,9 @@ def realise(experiment: Experiment, dt: float, width: int | None = None) -> Core
     try:
         match settings:
             case LoihiTable():
-                made: Quantised = quantise_loihi(experiment.neuron, dt, float(settings.lsb))
+                made: Quantised = quantise_loihi(
+                    experiment.neuron, dt, float(settings.lsb), settings.flavour
+                )
             case TrueNorthTable():
                 made = quantise_truenorth(
                     experiment.neuron, dt, float(settings.lsb), settings.width, settings.mask_bits

@@ -1,9 +1,12 @@
 """What an integer neuron should do under independent input: rate, CV and interval distribution.
 
-By its exact chain, where it has one that is small enough (`MOST_OPERATIONS`); the orbit of a held
-current costs nothing. Otherwise by the exact law of real numbers in discrete time, for the neuron,
-drive and noise that the integers mean, the mean drive of the rounding included; what the integers
-then still change is bounded by `laws.rate_error`.
+By its exact chain, where it has one that is small enough to eliminate (`MOST_OPERATIONS`); the
+orbit of a held current costs nothing. Otherwise by the exact law of real numbers in discrete time,
+for the neuron, drive and noise that the integers mean, the mean drive of the rounding included.
+What the integers then still change is within `laws.rate_error`: an estimate of second order in the
+LSB, checked against chains, and no proved bound. It is all there is for the CV and the intervals'
+law of such neurons, and for the rate of SpiNNaker and of chains of more than `MOST_STATES` (24
+bits). Up to there the rate is the chain's own, iterated, with a proved bound (`iterated`).
 """
 
 from collections.abc import Callable
@@ -12,6 +15,7 @@ from math import exp, sqrt
 
 from ...models.integer import markov
 from ...models.integer.input import IntegerInput
+from ...models.integer.iterated import mean_interval
 from ...models.integer.laws import Rounding, rate_error
 from ...models.integer.lif import IntegerLIF
 from ...models.integer.quantise_spinnaker import QuantisedSpiNNaker, interval
@@ -22,6 +26,7 @@ from ..observables import Floats
 from .reference import noise_law
 
 MOST_OPERATIONS = 5e9  # of the elimination: some seconds
+MOST_STATES = 1 << 17  # of the iteration: as long
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,14 @@ def noise(
     smooth = WhiteNoise(*moments(made, source))
     rounding: Rounding = getattr(made.neuron, "rounding", "truncate")
     error = rate_error(made.realised, smooth.mu, smooth.sigma, made.dt, made.lsb, rounding)
-    return _law(found.rate * made.dt, found.cv, found.error + error, made.dt, found.isi, False)
+    error += found.error
+    per_step = found.rate * made.dt
+    if chained is not None:
+        neuron, values = chained
+        if isinstance(neuron, IntegerLIF) and _states(neuron, values) <= MOST_STATES:
+            mean = mean_interval(neuron, values)
+            per_step, error = 1 / mean.steps, error + mean.error
+    return _law(per_step, found.cv, error, made.dt, found.isi, False)
 
 
 def _law(
@@ -88,10 +100,15 @@ def _operations(neuron: object, source: IntegerInput) -> float:
     """Multiplications of the elimination, at most; a TrueNorth's state is as large as its steps."""
     if not isinstance(neuron, IntegerLIF):
         return 0.0
-    first, last = reached(neuron, source)
-    n, values = last - first + 1.0, source.values
+    n, values = float(_states(neuron, source)), source.values
     up, down = (min(n, max(0.0, float(x))) for x in (values[-1], -values[0]))
     return n * (up + n / 100) * (down + n / 100)
+
+
+def _states(neuron: IntegerLIF, source: IntegerInput) -> int:
+    """How many the reset leads to."""
+    first, last = reached(neuron, source)
+    return last - first + 1
 
 
 def moments(made: Quantised, source: IntegerInput) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...hdl import emit
+from ...hdl import datapath_cells, emit
 from ...hdl.neuron_core import NeuronCore
 from ...hdl.verilog import TOP
 from ...models.integer.input import IntegerInput
@@ -243,6 +243,12 @@ def _ladder(made: Quantised) -> Ints:
     return np.array(sorted(sizes), np.int64)
 
 
+def _cost(core: Core) -> str:
+    """Memory, products, and the cells of the datapath if they have been measured."""
+    cells = datapath_cells.MEASURED.get(datapath_cells.key(core.neuron))
+    return core.quantised.cost + ("" if cells is None else f"; {cells}")
+
+
 def _constant(
     experiment: Experiment, played: NamedStimulus, stimulus: Constant, bench: Bench,
     settings: AnyRtlTable,
@@ -391,6 +397,6 @@ def run(
                     findings.add(_given(experiment, played, stimulus, bench, settings))
         if bench.summary:
             facts = {"precision": f"{core.bits} bits", "time step": show(core.dt, "s")}
-            row = {**facts, **bench.summary, "cost": core.quantised.cost}
+            row = {**facts, **bench.summary, "cost": _cost(core)}
             findings.platforms.append(place.row(row))
     return findings

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...analog import bias, export
+from ...analog import bias, export, schematic
+from ...analog.cells.cell import Cell
 from ...analog.simulate import Trace, simulate
 from ...models.neuron import LIF
 from ...models.reference import measured_leak as ode
@@ -23,7 +24,7 @@ from ...models.theory.measured_leak import MeasuredNeuron
 from ...models.units import show
 from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
-from ..findings import Cause, Curve, Explanation, Findings
+from ..findings import Cause, Curve, Explanation, Findings, Picture
 from ..observables import Floats
 from .chip import Chip, Replay, held_drive, made, replay
 from .place import Place, density, dimensionless, first_spike, grid, raster, scaling, trace, within
@@ -287,16 +288,42 @@ def _first_spike(
     return first_spike(place, ideal, stages, float(spikes[0]) * fast if len(spikes) else np.nan)
 
 
+def _leak(place: Place, chip: Chip) -> list[Curve]:
+    """The leak's current over the membrane's voltage, beside the linear one."""
+    e, bias_current = chip.extracted, chip.lif.i_leak
+    names = (place.experiment.name, "leak", "spice", place.setting)
+    labels = ("membrane (V)", "current into it, of the bias")
+    linear = e.g_m.value * (e.v_rest.value - e.v)
+    return [
+        Curve("leak", *names, "measured", e.v, e.i_leak / bias_current, *labels),
+        Curve("leak", *names, "predicted", e.v, linear / bias_current, *labels),
+    ]
+
+
+def _pictures(experiment: Experiment, chip: Chip) -> list[Picture]:
+    """The schematic of each cell."""
+    return [
+        Picture(experiment.name, cell.caption, schematic.svg(cell))
+        for cell in chip.lif.circuit().subcircuits
+        if isinstance(cell, Cell)
+    ]
+
+
 def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
     """Design, extract and play every stimulus at every speed-up."""
     findings = Findings()
     settings = experiment.spice
     if settings is None:
         return findings
+    process = settings.process()
     for speed_up in settings.speed_up:
         progress(f"{experiment.name}: SPICE, design and extraction at speed-up {speed_up:g}")
-        chip = made(experiment.neuron, speed_up, settings.voltage_scale)
-        findings.add(_design_checks(Place(experiment, "design", "spice", chip.setting), chip))
+        chip = made(experiment.neuron, process, speed_up, settings.voltage_scale)
+        place = Place(experiment, "design", "spice", chip.setting)
+        findings.add(_design_checks(place, chip))
+        findings.curves += _leak(place, chip)
+        if not findings.pictures:
+            findings.pictures += _pictures(experiment, chip)
         for played in experiment.played("spice"):
             match played.stimulus:
                 case Constant() as stimulus:
@@ -330,7 +357,7 @@ def write_deck(
     if settings is None:
         raise ValueError(f"{experiment.path}: has no [spice], so there is no netlist to write")
     speed_up = settings.speed_up[0] if speed_up is None else speed_up
-    lif = bias.design(neuron, speed_up=speed_up, voltage_scale=settings.voltage_scale)
+    lif = bias.design(neuron, settings.process(), speed_up, settings.voltage_scale)
     dt = float(settings.dt)
     match played.stimulus:
         case Constant(mu):

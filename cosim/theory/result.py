@@ -5,11 +5,14 @@ import os
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...models.units import show
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROWS = 50  # of a table; JSON has all
 _PREFIXED = {"V", "s", "Hz", "A", "F"}
@@ -120,6 +123,11 @@ def plot(result: Result, path: Path) -> None:
     all_axes[-1].set_xlabel(f"{x.name} ({x.unit})" if x.unit else x.name)
     if result.log and x is result.inputs[0]:
         all_axes[-1].set_xscale("log")
+    save(figure, path)
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure, whole or not at all."""
     draft = path.with_name(f".{os.getpid()}.{path.name}")  # the suffix names the format
     try:
         figure.savefig(draft)

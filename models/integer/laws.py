@@ -164,9 +164,10 @@ def width_for(
 def rate_error(
     neuron: LIF, mu: float, sigma: float, dt: float, lsb: float, rounding: Rounding = "nearest"
 ) -> float:
-    """Bound on the relative change of the rate that an LSB makes, saturation aside.
+    """Size of the relative change of the rate that an LSB makes, saturation aside.
 
-    The sum of the sizes that `width_for` holds below its accuracy.
+    The sum of the sizes that `width_for` holds below its accuracy: an estimate of second order in
+    the LSB. The chain's rate was never found beyond it, but that is measured and not proved.
 
     Parameters
     ----------

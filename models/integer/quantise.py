@@ -13,7 +13,7 @@ from ..neuron import LIF
 from .input import IntegerInput
 from .laws import Rounding, dead_zone, decay, rounding_bias
 from .lif import IntegerLIF
-from .quantised import Loss, Quantised, Span
+from .quantised import Loss, Quantised, Span, WeightFormat
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class QuantisedLIF(Quantised):
     def input_width(self) -> int:
         """As of the neuron."""
         return self.neuron.input_width
+
+    def weight_format(self, mixed: bool) -> WeightFormat:
+        """What fits the input."""
+        return WeightFormat(self.largest_input, (1,))
 
     @property
     def bias(self) -> float:

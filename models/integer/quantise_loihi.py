@@ -5,21 +5,25 @@ Synapses are instantaneous: decay_u = 4095 makes u the input of the step alone, 
     v' = clip(tz(v (4096 - decay_v) / 4096) + unit i + bias),   spike: v' > 64 threshold,   v = 0
 
 is that of an `IntegerLIF` with rounding "truncate", whose exact chain it has (`as_lif`); but for
-the lowest state, which is one higher here. Without refractory steps the flavour is "lava", where a
-synaptic unit is 64 LSB; with them it is "nengo", where it is one. A held drive goes to the bias,
-13 bits and an exponent.
+the lowest state, which is one higher here. A synaptic unit is 64 LSB in the flavour "lava", one in
+"nengo", which alone has refractory steps. A held drive goes to the bias, 13 bits and an exponent.
 
     threshold = round((v_th / LSB - 1) / 64)      fires from v = 64 threshold + 1 on
     decay_v   = round(4096 (1 - exp(-dt / tau_m)))
     bias      = round((1 - exp(-dt / tau_m)) mu / LSB), in multiples of 2**bias_exp
-    refractory = round(t_ref / dt) + 1            "nengo": so many steps from spike to spike
+    refractory = round(t_ref / dt) + 1            steps from spike to spike, 1 in "lava"
 
 The chip resets v to 0, which is v_rest.
+
+A weight is m 2**exp units: in a projection of one sign |m| <= 255, else m is even and |m| <= 254.
+The exponent is one for the projection: 0 .. 7 of Lava, whose Dense shifts the sum of its weights;
+for nengo, which shifts each weight by 6 + exp, -6 .. 0, so that its unit is one LSB. Lower
+exponents, which round sums, are not used.
 """
 
 from dataclasses import dataclass, replace
 from math import ceil, expm1
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +34,7 @@ from .laws import dead_zone, rounding_bias
 from .lif import IntegerLIF
 from .loihi import SCALE, Loihi
 from .quantise import check_scale, losses
-from .quantised import Loss, Quantised, Span
+from .quantised import Loss, Quantised, Span, WeightFormat
 
 _FRACTION = 12  # bits of a decay
 _MANTISSA = 4095  # largest of a bias, in either sign
@@ -82,6 +86,11 @@ class QuantisedLoihi(Quantised):
     def input_width(self) -> int:
         """What neither flavour wraps."""
         return 18 if self.neuron.flavour == "lava" else 22
+
+    def weight_format(self, mixed: bool) -> WeightFormat:
+        """Eight bits and the sign mode of the projection, or even numbers, and an exponent."""
+        exponents = 8 if self.neuron.flavour == "lava" else 7
+        return WeightFormat(127 if mixed else 255, [1 << exp + mixed for exp in range(exponents)])
 
     @property
     def bias(self) -> float:
@@ -148,7 +157,9 @@ class QuantisedLoihi(Quantised):
         return replace(lif, width=width), replace(source, values=values)
 
 
-def quantise_loihi(neuron: LIF, dt: float, lsb: float) -> QuantisedLoihi:
+def quantise_loihi(
+    neuron: LIF, dt: float, lsb: float, flavour: Literal["lava", "nengo"] | None = None
+) -> QuantisedLoihi:
     """The Loihi neuron nearest to a neuron in physical units.
 
     Parameters
@@ -159,6 +170,8 @@ def quantise_loihi(neuron: LIF, dt: float, lsb: float) -> QuantisedLoihi:
         Time of one step in s.
     lsb : float
         V per unit of v.
+    flavour : {"lava", "nengo"}, optional
+        By default "nengo" with refractory steps, else "lava".
 
     Raises
     ------
@@ -178,8 +191,10 @@ def quantise_loihi(neuron: LIF, dt: float, lsb: float) -> QuantisedLoihi:
             f"dt = {dt} s makes decay_v {decay_v}, in 1 .. 4095, or refractory {refractory}, in"
             f" 1 .. 63, too large or too small"
         )
+    if flavour == "lava" and refractory > 1:
+        raise ValueError(f"t_ref = {neuron.t_ref} s takes flavour 'nengo', not 'lava'")
     made = Loihi(
-        "lava" if refractory == 1 else "nengo",
+        flavour or ("lava" if refractory == 1 else "nengo"),
         (1 << _FRACTION) - 1,
         decay_v,
         threshold,

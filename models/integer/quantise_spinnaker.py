@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..neuron import LIF
 from .input import IntegerInput
 from .quantise import check_scale, losses
-from .quantised import Loss, Quantised, Span
+from .quantised import Loss, Quantised, Span, WeightFormat
 from .spinnaker import SpiNNaker
 
 ONE = 1 << 15
@@ -84,6 +84,10 @@ class QuantisedSpiNNaker(Quantised):
     def input_width(self) -> int:
         """A ring buffer of 16 bits for each sign; both stay below half of it here."""
         return 16
+
+    def weight_format(self, mixed: bool) -> WeightFormat:
+        """16 bits; the sign says in which ring buffer."""
+        return WeightFormat(_BUFFER, (1,))
 
     @property
     def bias(self) -> float:

@@ -28,7 +28,7 @@ from scipy.special import logsumexp
 from ..neuron import LIF
 from .input import IntegerInput
 from .quantise import check_scale, losses
-from .quantised import Loss, Quantised, Span
+from .quantised import Loss, Quantised, Span, WeightFormat
 from .truenorth import LEAK_BITS, TrueNorth
 
 _THRESHOLD_BITS = 18  # without sign
@@ -87,6 +87,10 @@ class QuantisedTrueNorth(Quantised):
     def input_width(self) -> int:
         """Of the sum of 256 axons."""
         return _SUM_WIDTH
+
+    def weight_format(self, mixed: bool) -> WeightFormat:
+        """Nine bits, without the lowest number."""
+        return WeightFormat(255, (1,))
 
     @property
     def bias(self) -> float:

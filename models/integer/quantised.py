@@ -11,7 +11,7 @@ integer input of every step. An input counts units of `kick` volts, one LSB or m
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, expm1, log10, sqrt
 from typing import Any, NamedTuple, Self
@@ -45,6 +45,13 @@ class Span(NamedTuple):
     def decibel(self) -> float:
         """Dynamic range, ``20 log10(largest / smallest)``."""
         return 20 * log10(self.largest / self.smallest)
+
+
+class WeightFormat(NamedTuple):
+    """The integers that can be weights of one projection: a unit times ``-largest .. largest``."""
+
+    largest: int
+    units: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,10 @@ class Quantised(ABC):
     @abstractmethod
     def input_width(self) -> int:
         """Bits of the signed input of a step."""
+
+    @abstractmethod
+    def weight_format(self, mixed: bool) -> WeightFormat:
+        """What a weight can be in a projection whose weights have one sign, or both (`mixed`)."""
 
     @property
     @abstractmethod
@@ -187,6 +198,30 @@ class Quantised(ABC):
     def jump(self, weight: float) -> float:
         """Units of input of a jump of `weight` V, not rounded."""
         return weight / self.kick
+
+    def weights(self, jumps: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Nearest weights of the synapses of one projection, in units of input, for jumps in V.
+
+        The smallest of the format's units that holds all of them is taken.
+
+        Raises
+        ------
+        ValueError
+            A jump that no unit holds, or one that is rounded to 0.
+        """
+        wanted = jumps / self.kick
+        largest, units = self.weight_format(bool((jumps > 0).any() and (jumps < 0).any()))
+        needed = np.abs(wanted).max(initial=0.0)
+        unit = next((unit for unit in units if np.rint(needed / unit) <= largest), None)
+        if unit is None:
+            raise ValueError(
+                f"weight = {jumps[np.abs(wanted).argmax()]} V is {needed:.4g} times the smallest,"
+                f" {self.kick:.4g} V, beyond {largest * units[-1]}"
+            )
+        found = np.rint(wanted / unit).astype(np.int64) * unit
+        if (lost := jumps[(found == 0) & (jumps != 0)]).size:
+            raise ValueError(f"weight = {lost[0]} V rounds to 0 times {unit * self.kick:.4g} V")
+        return found
 
     def hold(self, mu: float) -> tuple[Self, float]:
         """With a drive `mu` in V in its registers; V of it that are left to the input.

@@ -1,6 +1,6 @@
 """What a network is made of: populations, given spike trains, projections and inputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -209,3 +209,23 @@ class Drive:
             )
         if not np.isfinite(mu).all():
             raise ValueError("mu must be finite")
+
+
+def check_network(
+    populations: Sequence[Population],
+    projections: Sequence[Projection],
+    inputs: Sequence[Poisson | Drive],
+) -> None:
+    """Refuse populations given twice, and projections or inputs of others."""
+    for population in populations:
+        check_instance("populations", population, Population)
+    if not populations or len(set(map(id, populations))) < len(populations):
+        raise ValueError("populations must be one or more, each once")
+    for projection in projections:
+        check_instance("projections", projection, Projection)
+    for source in inputs:
+        check_instance("inputs", source, Poisson, Drive)
+    ends = [each.post for each in (*projections, *inputs)]
+    ends += [each.pre for each in projections if isinstance(each.pre, Population)]
+    if not set(map(id, populations)).issuperset(map(id, ends)):
+        raise ValueError("populations must hold every population that has a projection or an input")

@@ -35,8 +35,8 @@ from .elements import (
     Population,
     Projection,
     SpikeTrains,
-    check_instance,
     check_integer,
+    check_network,
     check_number,
 )
 from .population import GROUP
@@ -177,18 +177,7 @@ def simulate(
     MemoryError
         Before its arrays are made, if the network needs more memory than is available.
     """
-    for population in populations:
-        check_instance("populations", population, Population)
-    if not populations or len(set(map(id, populations))) < len(populations):
-        raise ValueError("populations must be one or more, each once")
-    for projection in projections:
-        check_instance("projections", projection, Projection)
-    for source in inputs:
-        check_instance("inputs", source, Poisson, Drive)
-    ends = [each.post for each in (*projections, *inputs)]
-    ends += [each.pre for each in projections if isinstance(each.pre, Population)]
-    if not set(map(id, populations)).issuperset(map(id, ends)):
-        raise ValueError("populations must hold every population that has a projection or an input")
+    check_network(populations, projections, inputs)
     check_number("dt", dt)
     check_number("t_stop", t_stop)
     if not dt > 0:

@@ -7,6 +7,7 @@ projection from the children (0, j), (1, j) and (2, j) of the seed.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import delivery
 from .connectivity import Pairs, Targets, target_type
 from .delivery import Spikes
-from .elements import Drawn, Projection, check_sign
+from .elements import Projection, check_sign
 
 _CHUNK = 1 << 20
 _LONGEST_DELAY = (1 << 16) - 1  # individual delays are kept in 16 bits
@@ -119,15 +120,24 @@ class Wiring:
         return int(in_degree.max())
 
 
-def _values(
-    name: str,
-    given: float | ArrayLike | Drawn,
+def draw(projection: Projection, seed: int, number: int) -> Targets:
+    """The connections of the projection with this number."""
+    pre, post = projection.pre.n, projection.post.n
+    return projection.connect.draw(pre, post, lambda: stream(seed, 0, number))
+
+
+def per_synapse(
+    name: Literal["weight", "delay"],
+    projection: Projection,
     targets: Targets,
-    random: np.random.Generator,
+    seed: int,
+    number: int,
     convert: Callable[[NDArray], NDArray],
     kind: type,
 ) -> NDArray:
-    """One value per synapse, converted, in the order of the synapses."""
+    """Weights or delays of a projection's connections, converted, in the order of `targets`."""
+    given = projection.weight if name == "weight" else projection.delay
+    random = stream(seed, 1 if name == "weight" else 2, number)
     values: NDArray = np.empty(targets.target.size, kind)
     for at in range(0, values.size, _CHUNK):
         part = slice(at, min(at + _CHUNK, values.size))
@@ -156,9 +166,8 @@ def wire(
     borders : ndarray of int64, shape (threads + 1,)
         Thread q has the targets ``borders[q]:borders[q + 1]``.
     """
-    sources, n = projection.pre.n, projection.post.n
-    targets = projection.connect.draw(sources, n, lambda: stream(seed, 0, number))
-    cut = np.empty((borders.size, sources), np.int64)
+    targets = draw(projection, seed, number)
+    cut = np.empty((borders.size, projection.pre.n), np.int64)
     delivery.cuts(targets.first, targets.target, borders, cut)
 
     def delays(seconds: NDArray) -> NDArray[np.int64]:
@@ -175,14 +184,13 @@ def wire(
         weight = float(projection.weight)  # type: ignore[arg-type]
         return Wiring(projection, targets, weight, delay, delay, delay, cut)
 
-    def weights(drawn: NDArray) -> NDArray:
-        check_sign(projection.synapse, drawn)
-        return drawn
+    def weights(volts: NDArray) -> NDArray:
+        check_sign(projection.synapse, volts)
+        return volts
 
-    random = stream(seed, 2, number)
-    each_delay = _values("delay", projection.delay, targets, random, individual_delays, np.uint16)
-    random = stream(seed, 1, number)
-    each_weight = _values("weight", projection.weight, targets, random, weights, np.float32)
+    drawn = projection, targets, seed, number
+    each_delay = per_synapse("delay", *drawn, individual_delays, np.uint16)
+    each_weight = per_synapse("weight", *drawn, weights, np.float32)
     shortest, longest = _LONGEST_DELAY, 1  # of no synapses at all
     if each_delay.size:
         shortest, longest = int(each_delay.min()), int(each_delay.max())

@@ -68,7 +68,9 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
 # ------------------------------------------------------------------ help and numbers
 
 
-@pytest.mark.parametrize("command", [None, "verify", "verilog", "spice", "theory", "doctor"])
+@pytest.mark.parametrize(
+    "command", [None, "verify", "verilog", "spice", "technology", "theory", "doctor"]
+)
 def test_help(capsys: pytest.CaptureFixture[str], command: str | None) -> None:
     with pytest.raises(SystemExit) as done:
         main([*([command] if command else []), "--help"])

@@ -110,6 +110,16 @@ def test_the_network_core_in_cxxrtl(delivered: Callable[[str], Path]) -> None:
         engine.run(*given, TICKS, record=True)
 
 
+def test_a_network_core_that_gives_events_for_ever_is_stopped(
+    delivered: Callable[[str], Path], tmp_path: Path
+) -> None:
+    change = (r"assign o__valid = neurons_o__valid & .*;", "assign o__valid = 1'h1;")
+    folder = spoiled(delivered("network_core"), tmp_path / "network_core", *change)
+    core = Core(network(), weight_width=8, lanes=2)
+    done = NetworkEngine.from_verilog(folder / "network_core.v", core).run(*arrivals(), TICKS)
+    assert f"more than the {TICKS * N} possible" in " ".join(done.violations)
+
+
 def test_network_verilog_without_the_ports_is_refused(delivered: Callable[[str], Path]) -> None:
     path = delivered("network_core") / "network_core.v"
     with pytest.raises(

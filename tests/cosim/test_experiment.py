@@ -83,6 +83,21 @@ def test_a_whole_experiment(tmp_path: Path) -> None:
             "unknown field `rounding` - at `$.rtl`; allowed: platform, dt, neurons, spikes, seed",
         ),
         ('dt = ["0.1 ms"]\nwidth', 'dt = ["20 ms"]\nwidth', "[rtl] dt must be > 0 s and < tau_m"),
+        (
+            "[reference]",
+            '[spice]\ntechnology = "tsmc65"\n[reference]',
+            "[spice]: technology must be one of 'generic180', 'gf180mcu', 'sky130', not 'tsmc65'",
+        ),
+        (
+            "[reference]",
+            '[spice]\ncorner = "slow"\n[reference]',
+            "[spice]: corner of generic180 must be one of typical, ff, ss, fs, sf, not 'slow'",
+        ),
+        (
+            "[reference]",
+            "[spice]\ncelsius = -300\n[reference]",
+            "[spice]: temperature must be > -273.15 C, not -300.0",
+        ),
         ("[neuron]", "[neuron", "not TOML"),
     ],
 )

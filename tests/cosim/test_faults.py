@@ -15,6 +15,7 @@ import pytest
 
 from rheobase.analog.extract import extract
 from rheobase.analog.lif import AnalogLIF
+from rheobase.analog.technology import generic180
 from rheobase.cosim.budget import overall
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.experiment import Experiment, load
@@ -215,7 +216,7 @@ CIRCUITS: dict[str, Callable[[AnalogLIF], AnalogLIF]] = {
 @pytest.fixture(scope="module")
 def chip() -> spice.Chip:
     """In biological time: its leak is a few picoamperes."""
-    return spice.made(BRUNEL, 1.0, 1.0)
+    return spice.made(BRUNEL, generic180, 1.0, 1.0)
 
 
 def build(monkeypatch: pytest.MonkeyPatch, chip: spice.Chip) -> None:

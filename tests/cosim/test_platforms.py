@@ -46,6 +46,7 @@ def test_a_built_in_experiment_agrees_and_is_in_the_table(name: str, tmp_path: P
     assert {row.setting for row in run.findings.platforms} == settings
     for row in run.findings.platforms:
         assert row.values.keys() >= COLUMNS
+        assert "LUT4" in row.values["cost"]
     for explanation in run.findings.explanations:
         (point,) = (
             p for c in run.findings.checks for p in c.points
@@ -94,6 +95,7 @@ isi = 0.03
 """
 RTL = {
     "loihi": 'platform = "loihi"\nlsb = "50 uV"',  # threshold 385: an LSB is a quarter of a percent
+    "nengo": 'platform = "loihi"\nflavour = "nengo"\nlsb = "50 uV"',
     "truenorth": 'platform = "truenorth"\nlsb = "0.6 mV"\nmask_bits = 2',  # both are random
     "spinnaker": 'platform = "spinnaker"',
 }
@@ -199,6 +201,7 @@ def test_a_fault_in_a_datapath(
 
 REGISTERS: dict[str, tuple[str, Callable[[int], int]]] = {
     "loihi": ("decay_v", lambda x: x + 10),
+    "nengo": ("decay_v", lambda x: x + 10),
     "truenorth": ("leak", lambda x: x // 2),
     "spinnaker": ("decay_v", lambda x: x - 200),
 }

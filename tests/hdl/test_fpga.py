@@ -75,6 +75,26 @@ def test_a_circuit_without_registers_is_refused(tmp_path: Path) -> None:
         fpga.implement(Combinational(), "ecp5-25", tmp_path)
 
 
+class Wide(wiring.Component):
+    """A sum of two registers of 150 bits: more ports than the package has pins."""
+
+    a: In(150)
+    sum: Out(150)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        held = Signal.like(self.a)
+        m.d.sync += [held.eq(self.a), self.sum.eq(self.sum + held)]
+        return m
+
+
+def test_a_circuit_with_more_ports_than_pins_is_measured_all_the_same(tmp_path: Path) -> None:
+    report = fpga.implement(Wide(), "ecp5-25", tmp_path)
+    assert report.ff == 300
+    assert report.carry == 75
+    assert report.fmax > 50
+
+
 class Large(wiring.Component):
     """64 blocks of 4 kbit."""
 

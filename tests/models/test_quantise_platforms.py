@@ -164,6 +164,14 @@ def test_spinnakers_rounding_is_a_drive(c_m, dt, rounding):
         assert abs(made.bias) > 40 * error.std() / sqrt(n)  # a law without it would be seen
 
 
+def test_a_flavour_of_loihi_can_be_asked_for():
+    for flavour in ("lava", "nengo"):
+        made = quantise_loihi(WITHOUT, 1e-3, 2e-6, flavour)
+        assert made.neuron.flavour == flavour and made.neuron.refractory == 1
+    with pytest.raises(ValueError, match=r"t_ref = 0.002 s takes flavour 'nengo', not 'lava'"):
+        quantise_loihi(NEURON, 1e-3, 2e-6, "lava")
+
+
 def test_what_platforms_refuse():
     for make, message in [
         (lambda: quantise_loihi(NEURON, 1e-3, 1e-3), r"threshold 0 \* 64 LSB"),

@@ -1,6 +1,6 @@
 """Make ``rheobase_*.json``: single updates that tell our datapaths from faulty ones.
 
-    PYTHONPATH=. python tests/vectors/make.py
+    PYTHONPATH=. python tests/vectors/make.py [NAME ...]
 
 Yosys plants mutants into each datapath; of random updates, those that a mutant computes wrongly are
 kept. What is expected comes from the naive interpreters of the tests, which share no code with the
@@ -9,6 +9,7 @@ models or the RTL. ``benchmarks/mutation.py`` measures with other mutants what t
 
 import json
 import random
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rheobase.cosim import mutation
 from rheobase.cosim.engines.pipeline import TOP, PipelineEngine
@@ -31,7 +33,9 @@ from tests.models import test_loihi, test_spinnaker
 from tests.naive_truenorth import naive as naive_truenorth
 
 NEURONS, STATES = 4000, 10  # random neurons, and random updates of each
-MUTANTS, SEED = 600, 1
+BLOCKS = 20  # in which they are tried
+MUTANTS, SEED = 3000, 1
+TOGETHER = 300  # mutants in one circuit
 EACH = 3  # updates for a mutant, at least, that tell of it
 
 
@@ -153,14 +157,16 @@ SOURCES = {
 
 
 def near_lava(p: Loihi, f: Given, rng: random.Random) -> tuple[Loihi, Given]:
-    """u near its wrap, v near its limits, or the threshold near v."""
+    """u near a power of two or v near its limits, and the threshold near v."""
     kept = {"u": 0, "v": 0} if f["clear"] else f
     u, v = (
         test_loihi.trunc(kept["u"] * (4095 - p.decay_u), 4096),
         test_loihi.trunc(kept["v"] * (4096 - p.decay_v), 4096),
     )
     bias = p.registers["bias"]
-    goal = rng.choice([2**23, -(2**23), 2**23 - 1 - v - bias, -(2**23) - v - bias, None, None])
+    power = rng.choice([-1, 1]) << rng.randint(0, 23)
+    limit = rng.choice([2**23 - 1, -(2**23)]) - v - bias
+    goal = rng.choice([power, 2**23, -(2**23), limit, None, None])
     if goal is not None:
         f = {**f, "i": min(max((goal - u) // 64 + rng.randint(-1, 1), -(2**18)), 2**18 - 1)}
     v = test_loihi.lava({**asdict(p), "threshold": 1 << 30}, f["u"], f["v"], f["i"], f["clear"])[1]
@@ -168,11 +174,17 @@ def near_lava(p: Loihi, f: Given, rng: random.Random) -> tuple[Loihi, Given]:
 
 
 def near_nengo(p: Loihi, f: Given, rng: random.Random) -> tuple[Loihi, Given]:
-    """The threshold near v of a neuron that is not refractory, or an input near a wrap."""
+    """An input near a wrap, or v near a limit; the threshold near v; a neuron not refractory."""
     f = {**f, "r": 0}
     u = test_loihi.trunc(f["u"] * (4095 - p.decay_u), 4096)
-    if rng.random() < 0.5:
+    sort = rng.randrange(4)
+    if sort < 2:
         f["i"] = rng.choice([2**21, -(2**21), 2**23 - u, -(2**23) - u]) + rng.randint(-2, 2)
+    elif sort == 2:
+        limit = rng.choice([1 - 2**p.v_min_exp, 2 ** (9 + 2 * p.v_max_exp) - 1])
+        wide = {**asdict(p), "threshold": 1 << 30, "v_min_exp": 30, "v_max_exp": 30}
+        v = test_loihi.nengo(wide, f["u"], f["v"], 0, 0, f["noise"])[1]
+        f["i"] = min(max(limit - v + rng.randint(-8, 8), -(2**21)), 2**21 - 1)
     far = {**asdict(p), "threshold": 1 << 30}
     v = test_loihi.nengo(far, f["u"], f["v"], 0, f["i"], f["noise"])[1]
     return replace(p, threshold=min(max((v >> 6) + rng.randint(-1, 1), 1), 2**17 - 1)), f
@@ -260,25 +272,43 @@ def columns(neurons: list[IntegerNeuron], given: list[Given]) -> Columns:
 
 
 def telling(neurons: list[IntegerNeuron], given: list[Given]) -> list[int]:
-    """Updates of which each mutant computes one wrongly, if it does any."""
+    """Updates of which each mutant computes some wrongly, if it does any."""
     path_ = datapath(neurons[0])
+    values = columns(neurons, given)
+    chosen: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
         file = mutation.write(path_, Path(folder))
         mutants = mutation.listed(file, TOP, MUTANTS, SEED)
-        engine = PipelineEngine.with_mutants(mutation.planted(file, TOP, mutants), path_)
-    values = columns(neurons, given)
-    wanted = engine.run({**values, mutation.PORT: np.int64(0)})
-    chosen: set[int] = set()
-    for number in range(1, len(mutants) + 1):
-        got = engine.run({**values, mutation.PORT: np.int64(number)})
-        wrong = np.flatnonzero(np.any([got[name] != wanted[name] for name in wanted], axis=0))
-        if wrong.size > 0 and len(chosen & set(wrong.tolist())) < EACH:
-            chosen.update(wrong[:EACH].tolist())
+        for first in range(0, len(mutants), TOGETHER):
+            some = mutants[first : first + TOGETHER]
+            engine = PipelineEngine.with_mutants(mutation.planted(file, TOP, some), path_)
+            for number in range(1, len(some) + 1):
+                chosen += more_telling(engine, number, values, chosen)
     return sorted(chosen)
 
 
+def more_telling(
+    engine: PipelineEngine, mutant: int, values: Columns, chosen: list[int]
+) -> list[int]:
+    """Updates that make those which a mutant computes wrongly `EACH`, if there are as many."""
+
+    def wrong(updates: NDArray[np.int64]) -> list[int]:
+        given = {name: column[updates] for name, column in values.items()}
+        wanted, got = (engine.run({**given, mutation.PORT: np.int64(k)}) for k in (0, mutant))
+        return updates[np.any([got[name] != wanted[name] for name in wanted], axis=0)].tolist()
+
+    missing = EACH - len(wrong(np.array(chosen, np.int64)))
+    more: list[int] = []
+    for block in np.split(np.arange(NEURONS * STATES), BLOCKS):
+        if len(more) >= missing:
+            break
+        more += [update for update in wrong(block) if update not in chosen]
+    return more[: max(missing, 0)]
+
+
 def main() -> None:
-    for name, source in SOURCES.items():
+    for name in sys.argv[1:] or SOURCES:
+        source = SOURCES[name]
         rng = random.Random(SEED)
         neurons, given = candidates(name, rng)
         vectors = []
