@@ -96,6 +96,7 @@ def design(
         mirror_size=Size(0.5e-6, 5e-6) if slow else Size(1e-6, 1e-6),
         comparator_size=Size(2e-6, gate),
         load_size=Size(1e-6, gate),
+        branch_size=Size(technology.w_min, gate),
         reset_size=Size(1e-6, l_min),
         charge_size=Size(0.5e-6, gate),
     )

@@ -48,9 +48,9 @@ class AnalogLIF:
         Capacitor of the refractory pulse in F.
     options : str
         Solver options that the netlist carries; see `rheobase.analog.ngspice.options`.
-    pair_size, mirror_size, comparator_size, load_size, reset_size, charge_size : Size
-        Gates of the OTA's input pair and mirrors, of the comparator's nMOS and pMOS, of the reset
-        switch, and of the pMOS that charges `c_ref`.
+    pair_size, mirror_size, comparator_size, load_size, branch_size, reset_size, charge_size : Size
+        Gates of the OTA's input pair and mirrors, of the comparator's input pair, its pMOS loads and
+        its other branches, of the reset switch, and of the pMOS that charges `c_ref`.
     """
 
     neuron: LIF
@@ -72,6 +72,7 @@ class AnalogLIF:
     mirror_size: Size
     comparator_size: Size
     load_size: Size
+    branch_size: Size
     reset_size: Size
     charge_size: Size
 
@@ -94,7 +95,8 @@ class AnalogLIF:
         tech = self.technology
         circuit = Circuit(f"LIF neuron, {tech.name}, speed-up {self.speed_up:g}")
         circuit.subcircuit(OTA("ota", tech, self.pair_size, self.mirror_size))
-        circuit.subcircuit(Comparator("comparator", tech, self.comparator_size, self.load_size))
+        comparator = (self.comparator_size, self.load_size, self.branch_size)
+        circuit.subcircuit(Comparator("comparator", tech, *comparator))
         circuit.subcircuit(RefractoryPulse("refractory", tech, self.c_ref, self.charge_size))
         circuit.subcircuit(ResetSwitch("reset", tech, self.reset_size))
         circuit.V("dd", "vdd", "0", tech.supply)

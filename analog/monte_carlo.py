@@ -32,7 +32,7 @@ class Response:
     Parameters
     ----------
     tau_m : float
-        At rest, ``Im Y/(omega Re Y)`` of the membrane, in s.
+        At rest, ``Im Y/(omega Re Y)`` of the membrane, in s; with the threshold lifted.
     v_rest, v_trip : float
         Where the membrane rests without a current, and its static trip point, in V.
     rates : tuple of float

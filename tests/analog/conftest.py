@@ -44,15 +44,16 @@ def circuits() -> Circuits:
 def enlarged(technology: Technology, speed_up: float, mirror: Size, length: float) -> AnalogLIF:
     """A neuron whose gates match as a designer would have it: a tenth of variation of the rate.
 
-    The comparator's nMOS gates are 16 times as wide as `length` (m), its pMOS gates 8 times.
+    The comparator's input pair and loads are 32 times as wide as `length` (m), the others 8 times.
     """
     lif = design(BRUNEL, technology, speed_up=speed_up, voltage_scale=2.5)
     lif = replace(
         lif,
-        pair_size=Size(4e-6, 4e-6),
+        pair_size=Size(8e-6, 4e-6),
         mirror_size=mirror,
-        comparator_size=Size(16 * length, length),
-        load_size=Size(8 * length, length),
+        comparator_size=Size(32 * length, length),
+        load_size=Size(32 * length, length),
+        branch_size=Size(8 * length, length),
     )
     missed = benches.trip(lif) - lif.voltage(lif.neuron.v_th)
     return replace(lif, v_th_reference=lif.v_th_reference - missed)
@@ -61,7 +62,7 @@ def enlarged(technology: Technology, speed_up: float, mirror: Size, length: floa
 @pytest.fixture(scope="session")
 def matched() -> AnalogLIF:
     """A neuron of well-matched gates, a thousand times faster than biology."""
-    return enlarged(generic180, 1000.0, Size(2e-6, 4e-6), 0.5e-6)
+    return enlarged(generic180, 1000.0, Size(4e-6, 4e-6), 0.5e-6)
 
 
 @pytest.fixture(scope="session")
