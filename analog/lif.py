@@ -49,8 +49,8 @@ class AnalogLIF:
     options : str
         Solver options that the netlist carries; see `rheobase.analog.ngspice.options`.
     pair_size, mirror_size, comparator_size, load_size, branch_size, reset_size, charge_size : Size
-        Gates of the OTA's input pair and mirrors, of the comparator's input pair, its pMOS loads and
-        its other branches, of the reset switch, and of the pMOS that charges `c_ref`.
+        Gates of the OTA's input pair and mirrors, of the comparator's input pair, pMOS loads
+        and other branches, of the reset switch, and of the pMOS that charges `c_ref`.
     """
 
     neuron: LIF

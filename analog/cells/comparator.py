@@ -15,7 +15,7 @@ class Comparator(Cell):
       membrane is. So the static current is that of the bias and of the tail.
     - Stages of gain-bandwidth ``w = g_m/C`` and gain A follow a slow ramp late by the sum of their
       ``A/w``: several stages of low gain are faster than one of high gain. Hence the gates are
-      short, those behind the input (`branch`) narrow (C), and ``first`` has a weak diode as load (A).
+      short, those behind the input (`branch`) narrow (C), and ``first`` has a weak diode (A).
       The input pair is wider: it matches better. As the gain is low, the tail and the second stage
       count for the offset, too: of the input's order, where they are as narrow as they can be.
     - What ``second`` puts back on ``first`` through the gate-drain overlap of ``up`` (Miller) would
