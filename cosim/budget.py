@@ -2,9 +2,9 @@
 
 A `Point` compares one measured number with one prediction. Its budget has named terms:
 
-- *statistical*: a law for the deviation (normal with a standard error, or Kolmogorov's for the
-  largest distance of two distribution functions), cut at the confidence of the whole run,
-  shared between its statistical points (Šidák 1967);
+- *statistical*: a law for the deviation (normal with a standard error, Student's where that is
+  known from few values, or Kolmogorov's for the largest distance of two distribution functions),
+  cut at the confidence of the whole run, shared between its statistical points (Šidák 1967);
 - *numerical*: a bound on the error of the predictor or the simulator;
 - *model*: what the predictor leaves out, derived or measured elsewhere.
 
@@ -35,12 +35,15 @@ class Term:
         number of samples for Kolmogorov's law.
     law : {"normal", "kolmogorov"}
         Of a statistical term.
+    freedom : float
+        Degrees of freedom of a standard error that was estimated; infinite if it is known.
     """
 
     name: str
     kind: Kind
     size: float
     law: Literal["normal", "kolmogorov"] = "normal"
+    freedom: float = inf
 
     def width(self, error_rate: float) -> float:
         """Half-width that a faultless run leaves with probability `error_rate` (0 for bounds)."""
@@ -48,13 +51,15 @@ class Term:
             return self.size
         if self.law == "kolmogorov":
             return float(stats.kstwo.isf(error_rate, self.size))
-        return float(stats.norm.isf(error_rate / 2)) * self.size
+        return float(stats.t.isf(error_rate / 2, self.freedom)) * self.size
 
     def p_value(self, deviation: float) -> float:
         """Probability of a deviation at least this large in a faultless run."""
         if self.law == "kolmogorov":
             return float(stats.kstwo.sf(deviation, self.size))
-        return 2 * float(stats.norm.sf(deviation / self.size)) if self.size > 0 else 1.0
+        if self.size == 0:
+            return 1.0
+        return 2 * float(stats.t.sf(deviation / self.size, self.freedom))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from .theory.command import run as run_theory
 
 if TYPE_CHECKING:
     from .experiment import Experiment
+    from .network_experiment import NetworkExperiment
 
 MOST_SHOWN = 50  # mismatches of golden vectors
 USAGE = 2  # exit code of a mistake in what was asked for; 1 means that a check did not agree
@@ -25,6 +26,15 @@ def _experiment(name: str) -> "Experiment":
     return built_in(name) if name in BUILT_IN else load(name)
 
 
+def _any_experiment(name: str) -> "Experiment | NetworkExperiment":
+    from .experiment import BUILT_IN
+    from .network_experiment import is_network, load_network
+
+    if name not in BUILT_IN and is_network(name):
+        return load_network(name)
+    return _experiment(name)
+
+
 def _verify(args: argparse.Namespace) -> int:
     from .doctor import require
     from .experiment import FIRST
@@ -32,7 +42,7 @@ def _verify(args: argparse.Namespace) -> int:
     from .report import print_table, require_writable, to_json, write
     from .verify import show_progress, verify
 
-    experiments = [_experiment(name) for name in args.experiment or FIRST]
+    experiments = [_any_experiment(name) for name in args.experiment or FIRST]
     if args.verilog is not None and not args.verilog.is_file():
         raise ValueError(f"--verilog {args.verilog}: no such file")
     for tool in needs(experiments, args.verilog):
@@ -177,7 +187,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(
-        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: the first three)"
+        "experiment",
+        nargs="*",
+        metavar="EXPERIMENT",
+        help=f"{built_in}, or ei-network, a network (default: the first three)",
     )
     verify.add_argument(
         "--verilog", type=Path, metavar="FILE", help="judge this Verilog in place of the core"

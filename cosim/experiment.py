@@ -28,6 +28,7 @@ from .neuron_table import (
     make_neuron,
     quantity,
     read_toml,
+    show_neuron,
 )
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -242,6 +243,27 @@ class Experiment(msgspec.Struct, frozen=True):
     spice: SpiceTable | None
 
     @property
+    def subject(self) -> str:
+        """The neuron, in words."""
+        return show_neuron(self.neuron)
+
+    @property
+    def stimulus_names(self) -> tuple[str, ...]:
+        """The names of its stimuli."""
+        return tuple(item.name for item in self.stimuli)
+
+    @property
+    def substrates(self) -> tuple[str, ...]:
+        """Theory, and those that it has sections for."""
+        sections = ("reference", "rtl", "spice")
+        return ("theory", *(name for name in sections if getattr(self, name) is not None))
+
+    @property
+    def seeds(self) -> str:
+        """Those of its substrates, in words."""
+        return ", ".join(f"{name} {getattr(self, name).seed}" for name in self.substrates[1:])
+
+    @property
     def dt(self) -> float:
         """The first time step in s: the grid on which given input is described."""
         for settings in (self.reference, self.rtl):
@@ -267,8 +289,19 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "$.check": CheckTable,
     "$": ExperimentTable,
 }
-_PLATFORMS = {str(table.__struct_config__.tag): table for table in get_args(AnyRtlTable)}
+_PLATFORMS: dict[str, type[AnyRtlTable]] = {
+    str(table.__struct_config__.tag): table for table in get_args(AnyRtlTable)
+}
 _KINDS = {str(table.__struct_config__.tag): table for table in get_args(StimulusTable)}
+
+
+def platform_table(rtl: dict[str, Any]) -> tuple[dict[str, Any], type[AnyRtlTable]]:
+    """An ``[rtl]`` with its platform named, and the schema of that platform."""
+    platform = rtl.get("platform", "generic")
+    if platform not in _PLATFORMS:
+        names = ", ".join(map(repr, _PLATFORMS))
+        raise ValueError(f"platform = {platform!r} must be one of {names} - at `$.rtl`")
+    return {**rtl, "platform": platform}, _PLATFORMS[platform]
 
 
 def _convert(data: dict[str, Any]) -> ExperimentTable:
@@ -280,12 +313,12 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
             raise ValueError(
                 f"kind = {item.get('kind')!r} must be one of {kinds} - at `$.stimulus[{index}]`"
             )
+    if "population" in data:
+        raise ValueError("has a [[population]], and an experiment with one neuron was asked for")
     rtl = data.get("rtl")
     if isinstance(rtl, dict):
-        data = {**data, "rtl": {"platform": "generic", **rtl}}
-        if (platform := data["rtl"]["platform"]) not in _PLATFORMS:
-            names = ", ".join(map(repr, _PLATFORMS))
-            raise ValueError(f"platform = {platform!r} must be one of {names} - at `$.rtl`")
+        rtl, _ = platform_table(rtl)
+        data = {**data, "rtl": rtl}
     neuron = data.get("neuron")
     if isinstance(neuron, dict) and neuron.get("kind", "LIF") != "LIF":
         raise ValueError(
@@ -304,7 +337,7 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
         if at:
             table, tag = _KINDS[data["stimulus"][int(at[1])]["kind"]], ("kind",)
         elif where == "$.rtl":
-            table, tag = _PLATFORMS[data["rtl"]["platform"]], ("platform",)
+            table, tag = platform_table(data["rtl"])[1], ("platform",)
         else:
             table = _SECTIONS[where]
         fields = ", ".join((*tag, *table.__struct_fields__))

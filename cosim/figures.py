@@ -121,6 +121,9 @@ def _together(curve: Curve) -> str:
 # figure: (caption, what shares a panel, panels side by side, inches of a panel)
 _PANELS: dict[str, tuple[str, Callable[[Curve], str], int, tuple[float, float]]] = {
     "f-I": ("f-I curves of all substrates, per biological second", lambda c: "", 1, (8, 4.8)),
+    "rates": (
+        "Rates of the populations: measured for each seed, and predicted", _together, 2, (5, 3),
+    ),
     "isi": ("Inter-spike intervals: measured, and the predicted distribution", _alone, 3, (4, 2.6)),
     "leak": (
         "Current of the leak into the membrane: measured, and the linear leak with the same slope",

@@ -104,7 +104,7 @@ def _noise(
             neuron, stimulus.mu, stimulus.rates, stimulus.weights, record=(0,), **common
         )
     isi = law.isi(ceil(mean * (1 + 8 * law.cv)))
-    predicted = Prediction(law.rate, law.cv, isi, law.error)
+    predicted = Prediction(law.rate, law.cv, isi, law.error, law.error)
     findings, found = compare(place, run.steps, run.ids, planned, dt, predicted)
     v = run.recorded[:, 0]
     findings.curves.append(density(place, v[v != neuron.v_reset], v.size))

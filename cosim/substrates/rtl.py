@@ -333,7 +333,7 @@ def _noise(
     values = source.sample(np.random.default_rng(seed), (planned.steps, planned.neurons))
     done, point = bench.run(values, settings.seed, [made] * planned.neurons)
     pmf = expected.isi(ceil(expected.mean * (1 + 8 * expected.cv)))
-    predicted = Prediction(expected.rate, expected.cv, pmf, expected.error)
+    predicted = Prediction(expected.rate, expected.cv, pmf, expected.error, expected.shape_error)
     findings, found = compare(place, *done.spikes, planned, core.dt, predicted)
     findings.checks.insert(0, place.check("differences from the integer model", "", (point,)))
     short = values[: ceil(2e6 / planned.neurons)]
