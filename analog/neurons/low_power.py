@@ -87,23 +87,23 @@ class LowPower(Cell):
         w_min = technology.w_min
         unit = Size(2 * w_min, 2e-6)
         self.C("m", "m", "0", c_m)
-        self.pmos("in", "m", "m", "i_in", gates.pair)
-        self.pmos("gain", "0", "i_gain", "i_in", gates.pair)
-        self.nmos("gain_diode", "i_gain", "i_gain", "0", gates.gain)
-        self.nmos("tau_diode", "i_tau", "i_tau", "0", gates.tau)
-        self.nmos("tau", "m", "i_tau", "0", gates.tau)
+        self.nmos("amp_diode", "i_amp", "i_amp", "0", gates.amp)
+        self.pmos("amp_fold", "amp", "amp", "vdd", gates.amp)
+        self.nmos("amp_copy", "amp", "i_amp", "0", gates.amp)
+        self.pmos("load", "q", "amp", "vdd", gates.amp)
+        self.nmos("trip", "q", "m", "0", gates.sense)
         self.nmos("sense", "copy", "m", "0", gates.sense)
         for k in range(SHARE):
             self.pmos(f"diode{k}", "copy", "copy", "vdd", unit)
         self.pmos("feedback", "m", "copy", "vdd", unit)
-        self.nmos("trip", "q", "m", "0", gates.sense)
-        self.nmos("amp_diode", "i_amp", "i_amp", "0", gates.amp)
-        self.nmos("amp_copy", "amp", "i_amp", "0", gates.amp)
-        self.pmos("amp_fold", "amp", "amp", "vdd", gates.amp)
-        self.pmos("load", "q", "amp", "vdd", gates.amp)
         self.pmos("limit", "limited", "amp", "vdd", gates.amp)
         self.pmos("snap", "m", "q", "limited", unit)
+        self.nmos("tau", "m", "i_tau", "0", gates.tau)
+        self.nmos("tau_diode", "i_tau", "i_tau", "0", gates.tau)
         self.nmos("reset", "m", "spike", "0", Size(w_min, 2e-6))
+        self.pmos("in", "m", "m", "i_in", gates.pair)
+        self.pmos("gain", "0", "i_gain", "i_in", gates.pair)
+        self.nmos("gain_diode", "i_gain", "i_gain", "0", gates.gain)
         pulse = RefractoryPulse("pulse", technology, _C_REF, Size(0.5e-6, gates.amp.l))
         self.subcircuit(pulse)
         self.X("pulse", pulse.name, "q", "spike", "i_ref", "i_amp", "vdd")
@@ -295,8 +295,11 @@ def design(
 
 
 def _long(technology: Technology, current: float, most: float, length: float) -> Size:
-    """A narrow gate of a length, or shorter or wider: `current` is 2/3 of its `most` a square."""
-    ratio = 1.5 * current / most
+    """A narrow gate of a length, or shorter or wider: `current` is 2/3 of its `most` a square.
+
+    W/L is at most 20.
+    """
+    ratio = min(1.5 * current / most, 20.0)
     length = min(length, max(technology.w_min / ratio, technology.l_min))
     return Size(max(technology.w_min, ratio * length), length)
 

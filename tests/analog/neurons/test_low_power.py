@@ -91,7 +91,7 @@ def test_the_energy_is_that_of_the_bias_currents_and_the_charges(examples: Examp
     [
         ({"tau": 0.0}, "tau must be finite and > 0"),
         ({"tau": 10.0}, r"I_tau must be in .*its leakage"),
-        ({"tau": 1e-6, "rheobase": 1e-6}, r"I_amp must be in .*leaves weak inversion"),
+        ({"tau": 1e-6, "rheobase": 0.3e-6}, r"I_amp must be in .*leaves weak inversion"),
         ({"rheobase": 5e-12}, r"rheobase must be above I_tau = 1.42e-11 A"),
         ({"rheobase": 1e-8}, r"I_gain must be in .*leakage|rheobase leaves no headroom"),
         ({"capacitance": 10e-15, "tau": 20e-6}, r"capacitance must be > .* gates"),
