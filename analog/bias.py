@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..models.neuron import LIF
 from . import benches, ngspice
 from .cells.cell import Size
-from .lif import AnalogLIF
+from .lif import LEAK_VOLTAGE, AnalogLIF
 from .technology import Technology, generic180
 
 SHORTEST_DEAD_TIME = 100e-9
@@ -20,7 +20,6 @@ RELATIVE, ABSOLUTE = 2e-4, 20e-6
 """A design is finished when tau_m and t_dead are within RELATIVE (t_dead: ten times that) and all
 voltages within ABSOLUTE (V) of what was asked for, as measured on the cells."""
 
-_SLOPE_FACTOR = 1.35  # first guess only
 _WEAK = (0.7, 1.5)  # g_m may be so many times that of weak inversion: half-way out, leaking
 _REFRACTORY_SWING = 0.4  # V, first guess only
 # A leak below needs narrow gates, whose off-current is far smaller, and long gates in the
@@ -36,6 +35,7 @@ def design(
     speed_up: float = 1.0,
     voltage_scale: float = 1.0,
     c_m: float = 2e-12,
+    wide: bool = False,
 ) -> AnalogLIF:
     """Size and bias a circuit that realises `neuron`.
 
@@ -49,6 +49,8 @@ def design(
         40 mV on the chip on either side of rest.
     c_m : float
         Membrane capacitor in F, > 0.
+    wide : bool
+        Whether the leak is the OTA of wide linear range: about 150 mV, for three times the current.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def design(
             f" comparator and reset need {SHORTEST_DEAD_TIME:g} s: it takes a speed-up of at most"
             f" {neuron.t_ref / SHORTEST_DEAD_TIME:.3g}, or t_ref = 0 for the shortest there is"
         )
-    i_leak = 2 * _SLOPE_FACTOR * technology.thermal_voltage * c_m / tau
+    i_leak = LEAK_VOLTAGE[wide] * technology.thermal_voltage * c_m / tau
     slow, l_min, c_ref = i_leak < _LEAKY, technology.l_min, 0.1e-12
     gate = 10 * l_min if slow else l_min
     lif = AnalogLIF(
@@ -99,6 +101,7 @@ def design(
         branch_size=Size(technology.w_min, gate),
         reset_size=Size(1e-6, l_min),
         charge_size=Size(0.5e-6, gate),
+        wide=wide,
     )
     rest, threshold, reset = (lif.voltage(v) for v in (neuron.v_rest, neuron.v_th, neuron.v_reset))
     return corrected(
@@ -179,13 +182,14 @@ def _check_headroom(lif: AnalogLIF) -> None:
 
 
 def _check_inversion(lif: AnalogLIF, g_m: float) -> None:
-    """``g_m`` must be about ``I_leak/(2 n U_T)``, or the leak is not the tanh of weak inversion."""
-    weak = lif.i_leak / (2 * _SLOPE_FACTOR * lif.technology.thermal_voltage)
+    """``g_m`` must be about that of weak inversion, or the leak does not follow its equation."""
+    weak = lif.i_leak / (LEAK_VOLTAGE[lif.wide] * lif.technology.thermal_voltage)
     if not _WEAK[0] < g_m / weak < _WEAK[1]:
         why, way = ("strong inversion begins", "smaller") if g_m < weak else ("leaks", "larger")
         raise ValueError(
             f"a leak bias of {lif.i_leak:.3g} A is outside weak inversion ({why}): its conductance"
-            f" is {g_m / weak:.0%} of I/(2 n U_T); a {way} c_m or speed-up brings it back"
+            f" is {g_m / weak:.0%} of what weak inversion gives; a {way} c_m or speed-up brings it"
+            " back"
         )
 
 

@@ -96,8 +96,28 @@ def _spice(args: argparse.Namespace) -> int:
     from .substrates.spice import write_deck
 
     require("libngspice", "rheobase spice")
+    if args.neuron is not None:
+        return _neuron(args)
+    if args.technology is not None:
+        raise ValueError("--technology belongs to --neuron: an experiment names its own")
     experiment = _experiment(args.experiment)
     files = write_deck(experiment, args.output, args.speed_up, args.stimulus)
+    return _written(args, [str(file) for file in files])
+
+
+def _neuron(args: argparse.Namespace) -> int:
+    from ..analog.export import write_neuron
+    from ..analog.neurons.kinds import KINDS
+    from .technology import named
+
+    for name in ("speed_up", "stimulus"):
+        if getattr(args, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} belongs to an experiment")
+    if args.neuron not in KINDS:
+        raise ValueError(f"--neuron must be one of {', '.join(KINDS)}, not {args.neuron!r}")
+    example = KINDS[args.neuron](named(args.technology or "generic180"))
+    t_stop, step = 5 * example.interval, example.interval / 100
+    files = write_neuron(args.output, example.neuron, example.current, t_stop, step)
     return _written(args, [str(file) for file in files])
 
 
@@ -202,18 +222,23 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--quiet", action="store_true", help="show no progress")
 
     verilog = add("verilog", _verilog, "write the core of an experiment, or a datapath, as Verilog")
-    spice = add("spice", _spice, "write the transistor neuron and a testbench for ngspice -b")
+    spice = add("spice", _spice, "write a transistor neuron and a testbench for ngspice -b")
     what = verilog.add_mutually_exclusive_group(required=True)
     what.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=built_in)
     what.add_argument(
         "--datapath", metavar="KIND", help="such as loihi-lava; another word lists all"
     )
-    spice.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
+    circuit = spice.add_mutually_exclusive_group(required=True)
+    circuit.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=built_in)
+    circuit.add_argument(
+        "--neuron", metavar="KIND", help="such as axon-hillock; another word lists all"
+    )
     for command in (verilog, spice):
         command.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     verilog.add_argument("--dt", metavar="TIME", help='such as "0.1 ms" (default: the first)')
     spice.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
     spice.add_argument("--stimulus", metavar="NAME", help="(default: the first)")
+    spice.add_argument("--technology", metavar="NAME", help="of --neuron (default: generic180)")
 
     vectors = commands.add_parser("vectors", help="hold golden vectors of public models")
     checks = vectors.add_subparsers(dest="action", required=True, metavar="ACTION")
