@@ -64,7 +64,7 @@ class Curve:
 
     Parameters
     ----------
-    figure : {"f-I", "isi", "density", "own trace", "common trace", "raster", "leak"}
+    figure : {"f-I", "isi", "density", "psth", "own trace", "common trace", "raster", "leak"}
     experiment, stimulus, substrate, setting : str
         Where it comes from.
     kind : {"measured", "predicted"}

@@ -18,7 +18,14 @@ from ...analog.cells.cell import Cell
 from ...analog.simulate import Trace, simulate
 from ...models.neuron import LIF
 from ...models.reference import measured_leak as ode
-from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
+from ...models.stimulus import (
+    Constant,
+    InputSpikes,
+    NoiseStep,
+    Poisson,
+    RecordedCurrent,
+    WhiteNoise,
+)
 from ...models.theory import given_input, siegert
 from ...models.theory.measured_leak import MeasuredNeuron
 from ...models.units import show
@@ -26,10 +33,10 @@ from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
 from ..findings import Cause, Curve, Explanation, Findings, Picture
 from ..observables import Floats
-from .chip import Chip, Replay, held_drive, made, replay
+from .chip import WORKERS, Chip, Replay, held_drive, made, partners, replay
+from .circuit_population import noise_step
 from .place import Place, density, dimensionless, first_spike, grid, raster, scaling, trace, within
 
-WORKERS = 2  # ngspice processes at a time
 INTERVALS = 2  # of a constant drive
 PIECES = 4  # of a noise run, each from reset on
 
@@ -169,21 +176,6 @@ def _explain(place: Place, chip: Chip, mu: float, measured: float) -> Explanatio
     return Explanation(*names, steps[0][2], causes, float(measured))
 
 
-def _partners(place: Place, replays: list[Replay]) -> Findings:
-    """Spikes without a partner, over all replays."""
-    spikes, predicted, alone, allowed = (
-        sum(getattr(r, name) for r in replays)
-        for name in ("spikes", "predicted", "alone", "allowed")
-    )
-    low, high = min(r.lags[0] for r in replays), max(r.lags[1] for r in replays)
-    between = f"{show(low, 's', 2)} and {show(high, 's', 2)}"
-    term = Term(f"spikes moved by a comparator's lag between {between}", "model", allowed)
-    at = f"{spikes} spikes, {predicted} of the equation"
-    resolution = place.experiment.check.spikes * predicted
-    point = Point(at, alone, 0, (term,), resolution)
-    return Findings(checks=[place.check("spikes without a partner", "", (point,))])
-
-
 def _piece(
     experiment: Experiment, chip: Chip, settings: SpiceTable, played: NamedStimulus, number: int
 ) -> Replay:
@@ -213,7 +205,7 @@ def _noise(experiment: Experiment, chip: Chip, settings: SpiceTable) -> Findings
     for index, played in enumerate(noisy):
         place = Place(experiment, played.name, "spice", chip.setting)
         replays = pieces[index * PIECES : (index + 1) * PIECES]
-        findings.add(_partners(place, replays))
+        findings.add(partners(place, replays))
         findings.curves += _traces(place, chip, replays[0].run, 20)
         findings.curves.append(_density(place, chip, replays, settings.dt / chip.lif.speed_up))
     return findings
@@ -253,7 +245,7 @@ def _given(
     drive = stimulus.drive(experiment.neuron, settings.dt)
     dt = settings.dt / chip.lif.speed_up
     done = replay(chip, chip.lif.current(1.0) * drive, dt)
-    findings = _partners(place, [done])
+    findings = partners(place, [done])
     findings.curves.append(raster(place, "measured", done.run.spike_times / dt))
     findings.explanations += _first_spike(place, chip, drive, settings.dt, done.run.spike_times)
     findings.curves += _traces(place, chip, done.run, np.inf)
@@ -329,6 +321,9 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
                 case Constant() as stimulus:
                     progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
                     findings.add(_constant(experiment, played, stimulus, chip))
+                case NoiseStep() as stimulus:
+                    progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
+                    findings.add(noise_step(experiment, played, stimulus, chip, settings))
                 case InputSpikes() | RecordedCurrent() as stimulus:
                     progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
                     findings.add(_given(experiment, played, stimulus, chip, settings))
@@ -364,6 +359,8 @@ def write_deck(
             return export.write(folder, lif, lif.current(max(mu)), 20 * lif.tau_m)
         case WhiteNoise() | Poisson() as stimulus:
             drive = held_drive(stimulus, neuron, dt, round(100 * neuron.tau_m / dt), [1])
+        case NoiseStep() as stimulus:
+            drive = held_drive(stimulus, neuron, dt, round(stimulus.duration / dt), [1])
         case InputSpikes() | RecordedCurrent() as stimulus:
             drive = stimulus.drive(neuron, dt)
     seconds = len(drive) * dt / speed_up
