@@ -438,7 +438,7 @@ def load(path: str | Path) -> Experiment:
 
 FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
 PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
-PREDICTIONS = ("noise-step",)
+PREDICTIONS = ("noise-step", "accelerated")
 BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
 
 

@@ -33,8 +33,10 @@ from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
 from ..findings import Cause, Curve, Explanation, Findings, Picture
 from ..observables import Floats
+from .accelerated import Speed, invariance
 from .chip import WORKERS, Chip, Replay, held_drive, made, partners, replay
 from .circuit_population import noise_step
+from .circuit_renewal import Shape, renewal, resolved
 from .place import Place, density, dimensionless, first_spike, grid, raster, scaling, trace, within
 
 INTERVALS = 2  # of a constant drive
@@ -195,20 +197,30 @@ def _piece(
     raise ValueError(f"{played.name}: the analog neuron hardly ever fires")
 
 
-def _noise(experiment: Experiment, chip: Chip, settings: SpiceTable) -> Findings:
-    """All noise stimuli at once, so that no process waits for another stimulus to end."""
+def _noise(
+    experiment: Experiment, chip: Chip, settings: SpiceTable
+) -> tuple[Findings, dict[str, Shape]]:
+    """All noise stimuli at once, so that no process waits for another stimulus to end.
+
+    Rate, CV and intervals are judged where there are enough spikes; these intervals are returned.
+    """
     noisy = [s for s in experiment.played("spice") if isinstance(s.stimulus, WhiteNoise | Poisson)]
     jobs = [(played, number) for played in noisy for number in range(PIECES)]
     with ThreadPoolExecutor(WORKERS) as pool:
         pieces = list(pool.map(lambda job: _piece(experiment, chip, settings, *job), jobs))
-    findings = Findings()
+    findings, shapes = Findings(), {}
     for index, played in enumerate(noisy):
         place = Place(experiment, played.name, "spice", chip.setting)
         replays = pieces[index * PIECES : (index + 1) * PIECES]
         findings.add(partners(place, replays))
         findings.curves += _traces(place, chip, replays[0].run, 20)
         findings.curves.append(_density(place, chip, replays, settings.dt / chip.lif.speed_up))
-    return findings
+        noise = played.stimulus
+        if isinstance(noise, WhiteNoise) and resolved(experiment, noise, settings.spikes):
+            judged, shape = renewal(experiment, played, noise, chip, settings, replays)
+            findings.add(judged)
+            shapes[played.name] = shape
+    return findings, shapes
 
 
 def _density(place: Place, chip: Chip, replays: list[Replay], dt: float) -> Curve:
@@ -308,27 +320,30 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
     if settings is None:
         return findings
     process = settings.process()
+    speeds: list[Speed] = []
     for speed_up in settings.speed_up:
         progress(f"{experiment.name}: SPICE, design and extraction at speed-up {speed_up:g}")
         chip = made(experiment.neuron, process, speed_up, settings.voltage_scale)
         place = Place(experiment, "design", "spice", chip.setting)
-        findings.add(_design_checks(place, chip))
-        findings.curves += _leak(place, chip)
-        if not findings.pictures:
-            findings.pictures += _pictures(experiment, chip)
+        here = _design_checks(place, chip)
+        here.curves += _leak(place, chip)
+        if not speeds:
+            here.pictures += _pictures(experiment, chip)
         for played in experiment.played("spice"):
+            progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
             match played.stimulus:
                 case Constant() as stimulus:
-                    progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
-                    findings.add(_constant(experiment, played, stimulus, chip))
+                    here.add(_constant(experiment, played, stimulus, chip))
                 case NoiseStep() as stimulus:
-                    progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
-                    findings.add(noise_step(experiment, played, stimulus, chip, settings))
+                    here.add(noise_step(experiment, played, stimulus, chip, settings))
                 case InputSpikes() | RecordedCurrent() as stimulus:
-                    progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
-                    findings.add(_given(experiment, played, stimulus, chip, settings))
+                    here.add(_given(experiment, played, stimulus, chip, settings))
         progress(f"{experiment.name}: SPICE, noise, speed-up {speed_up:g}")
-        findings.add(_noise(experiment, chip, settings))
+        noisy, shapes = _noise(experiment, chip, settings)
+        here.add(noisy)
+        findings.add(here)
+        speeds.append((chip, here, shapes))
+    findings.add(invariance(experiment, speeds))
     return findings
 
 
