@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
+from math import log10
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,23 @@ from .accelerated import Speed, invariance
 from .chip import WORKERS, Chip, Replay, held_drive, made, partners, replay
 from .circuit_population import noise_step
 from .circuit_renewal import Shape, renewal, resolved
-from .place import Place, density, dimensionless, first_spike, grid, raster, scaling, trace, within
+from .place import (
+    Place,
+    decibel,
+    density,
+    dimensionless,
+    first_spike,
+    grid,
+    raster,
+    scaling,
+    span,
+    trace,
+    within,
+)
 
 INTERVALS = 2  # of a constant drive
+AROUND = np.arange(-3, 3)  # drives about the lower end of the dynamic range that are measured
+TANH_WITHIN_10_PERCENT = 0.568  # tanh(x) / x = 0.9
 PIECES = 4  # of a noise run, each from reset on
 
 
@@ -111,10 +126,7 @@ def _constant(
     curve = Curve("f-I", *names, "measured", 1e3 * drives, per_second, *labels)
     findings = Findings(checks=[place.check("rate", "Hz", tuple(points))], curves=[curve])
     findings.scaling.append(scaling(place, drives, rates[:, 0], lif.tau_m))
-    scan = grid(neuron, stimulus.mu)
-    scanned = np.array([chip.rate(lif.current(float(mu))) for mu in scan]) / lif.speed_up
-    range_ = within(scan, scanned, siegert.fi_curve(neuron, scan), experiment.check.range_error)
-    findings.ranges.append(place.row({**range_, **_swing(chip)}))
+    findings.add(_dynamic_range(place, stimulus, chip, simulated))
     nearest = int(np.argmin(np.abs(drives - 1.2 * (neuron.v_th - neuron.v_rest))))
     if predicted[nearest][0] > 0:
         findings.explanations.append(
@@ -123,13 +135,75 @@ def _constant(
     return findings
 
 
+def _dynamic_range(
+    place: Place, stimulus: Constant, chip: Chip,
+    simulated: Callable[[tuple[float, float, float]], float],
+) -> Findings:  # fmt: skip
+    """Drives over which the rate follows the ideal neuron, predicted and measured, and swings.
+
+    Predicted on a fine grid; measured on some of its drives, on which the prediction is taken
+    again: those around the lower predicted end, and a few from there on. The budget is what the
+    range would be if all rates were off by their terms.
+    """
+    experiment, lif = place.experiment, chip.lif
+    neuron, error = experiment.neuron, experiment.check.range_error
+    scan = grid(neuron, stimulus.mu)
+    scanned = np.array([chip.rate(lif.current(float(mu))) for mu in scan])
+    whole = siegert.fi_curve(neuron, scan) * lif.speed_up
+    range_ = within(scan, scanned, whole, error)
+    ends = span(scan, scanned, whole, error)
+    low = 0 if ends is None else int(np.searchsorted(scan, ends[0]))
+    chosen = np.unique(
+        np.concatenate((low + AROUND, np.linspace(low, len(scan) - 1, 6).round().astype(int)))
+    )
+    chosen = chosen[(chosen >= 0) & (chosen < len(scan))]
+    drives, rates, ideal = scan[chosen], scanned[chosen], whole[chosen]
+    jobs = [
+        (lif.current(mu), rate, 1.0)
+        for mu, rate in zip(drives.tolist(), rates.tolist(), strict=True)
+    ]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        counted = np.array(list(pool.map(simulated, jobs)))
+    off = np.array([sum(t.size for t in chip.terms(lif.current(mu))) for mu in drives.tolist()])
+    margin = off / np.where(ideal > 0, ideal, 1.0)
+    wanted = decibel(span(drives, rates, ideal, error))
+    others = [decibel(span(drives, rates, ideal, error + s * margin)) for s in (-1, 1)]
+    terms = (
+        Term("rounding of floats", "numerical", 1e-9),
+        Term("predicted rates at its ends", "model", max(abs(x - wanted) for x in others)),
+    )
+    measured = decibel(span(drives, counted, ideal, error))
+    point = Point(f"{len(drives)} drives, within {100 * error:g} %", measured, wanted, terms)
+    findings = Findings(checks=[place.check("dynamic range of the drive", "dB", (point,))])
+    shown = {**range_, "in dB, measured": f"{measured:.1f}", **_swing(chip)}
+    findings.ranges.append(place.row(shown))
+    return findings
+
+
 def _swing(chip: Chip) -> dict[str, str]:
-    e, middle = chip.extracted, chip.extracted.v_rest.value
+    """How far the membrane may go: by the OTA and by the supply, in dB over threshold less reset.
 
-    def span(ends: tuple[float, float]) -> str:
-        return f"{show(ends[0] - middle, 'V', 3)} to {show(ends[1] - middle, 'V', 3)}"
+    An OTA in weak inversion, ``I tanh(g v/I)``, is within 10 % of linear as far as 0.568 I/g.
+    """
+    e, lif, neuron = chip.extracted, chip.lif, chip.lif.neuron
+    middle, used = e.v_rest.value, lif.voltage_scale * (neuron.v_th - neuron.v_reset)
 
-    return {"linear swing": span(e.linear_range), "supply-limited swing": span(e.swing)}
+    def reach(ends: tuple[float, float]) -> str:
+        low, high = ends[0] - middle, ends[1] - middle
+        return f"{show(low, 'V', 3)} to {show(high, 'V', 3)}, {_over(high - low, used)}"
+
+    weak = TANH_WITHIN_10_PERCENT * lif.i_leak / e.g_m.value
+    half = lif.technology.supply / 2
+    return {
+        "linear swing, of weak inversion": reach((middle - weak, middle + weak)),
+        "linear swing, measured": reach(e.linear_range),
+        "supply": reach((middle - half, middle + half)),
+        "swing that the supply leaves, measured": reach(e.swing),
+    }
+
+
+def _over(swing: float, used: float) -> str:
+    return f"{20 * log10(swing / used):.1f} dB"
 
 
 def _explain(place: Place, chip: Chip, mu: float, measured: float) -> Explanation:
