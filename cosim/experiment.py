@@ -66,6 +66,16 @@ class WhiteNoiseTable(_StimulusTable, tag="white noise", frozen=True):
     sigma: Volt
 
 
+class NoiseStepTable(_StimulusTable, tag="noise step", frozen=True):
+    """White noise that changes at `at`: `mu` and `sigma` before and after it; many trials."""
+
+    mu: tuple[Volt, Volt]
+    sigma: tuple[Volt, Volt]
+    at: Second
+    duration: Second
+    bin: Second
+
+
 class PoissonTable(_StimulusTable, tag="poisson", frozen=True):
     """Poisson synapses."""
 
@@ -98,7 +108,9 @@ class RecordedTable(_StimulusTable, tag="recorded current", frozen=True):
     stop: Second | None = None
 
 
-StimulusTable = ConstantTable | WhiteNoiseTable | PoissonTable | SpikesTable | RecordedTable
+StimulusTable = (
+    ConstantTable | WhiteNoiseTable | NoiseStepTable | PoissonTable | SpikesTable | RecordedTable
+)
 
 
 class ReferenceTable(Table, frozen=True):
@@ -194,12 +206,17 @@ class SpiceTable(Table, frozen=True):
 
 
 class CheckTable(Table, frozen=True):
-    """``[check]``: what to compare and how finely; the budget may not be wider than that."""
+    """``[check]``: what to compare and how finely; the budget may not be wider than that.
+
+    `psth` and `psth_spice` are shares of the trials; all others are relative.
+    """
 
     observables: tuple[Literal["rate", "cv", "isi"], ...] = ("rate",)
     rate: Fraction = 0.02
     cv: Fraction = 0.03
     isi: Fraction = 0.03
+    psth: Fraction = 0.03
+    psth_spice: Fraction = 0.2
     design: Fraction = 0.03
     spikes: Fraction = 0.2
     range_error: Fraction = 0.05
@@ -376,6 +393,9 @@ def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
             return st.Constant(drives or tuple(i * neuron.resistance for i in table.current))
         case WhiteNoiseTable():
             return st.WhiteNoise(table.mu, table.sigma)
+        case NoiseStepTable():
+            before, after = map(st.WhiteNoise, table.mu, table.sigma)
+            return st.NoiseStep(before, after, table.at, table.duration, table.bin)
         case PoissonTable():
             return st.Poisson(table.rates, table.weights, table.mu)
         case SpikesTable():
@@ -451,7 +471,8 @@ def load(path: str | Path) -> Experiment:
 
 FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
 PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
-BUILT_IN = FIRST + PLATFORMS
+PREDICTIONS = ("noise-step", "accelerated")
+BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
 
 
 def built_in(name: str) -> Experiment:

@@ -132,6 +132,11 @@ _PANELS: dict[str, tuple[str, Callable[[Curve], str], int, tuple[float, float]]]
     "density": (
         "Membrane density: measured, and the stationary Fokker-Planck one", _together, 2, (5, 3),
     ),
+    "psth": (
+        "Rate of a population after a release from v_reset and a step of its noise: measured,"
+        " the prediction for each substrate, and the Fokker-Planck equation of the ideal neuron",
+        _together, 1, (9, 3.6),
+    ),
     "own trace": ("Membrane traces, each in its own units", _alone, 2, (5.5, 2.4)),
     "common trace": ("The same traces on one dimensionless axis", _together, 1, (9, 2.8)),
 }  # fmt: skip

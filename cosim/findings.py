@@ -64,7 +64,8 @@ class Curve:
 
     Parameters
     ----------
-    figure : {"f-I", "rates", "isi", "density", "own trace", "common trace", "raster", "leak"}
+    figure : {"f-I", "rates", "isi", "density", "psth", "own trace", "common trace", "raster",
+        "leak"}
     experiment, stimulus, substrate, setting : str
         Where it comes from.
     kind : {"measured", "predicted"}
