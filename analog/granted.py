@@ -1,12 +1,14 @@
 """A transient in ngspice that advances as it is granted: one process for each group of neurons.
 
-`Granted.grant` lets the group run up to a time, with the changes of its inputs until then;
-`Granted.answer` says how far it came: up to that time, or to the first accepted time point behind a
-crossing, whose interpolated time it gives. The process is `granted.cpp`, which states the protocol;
-it needs some microseconds for a grant. Times are integers of picoseconds.
+`write` puts the group's deck into a folder, `Granted` starts its process there. `Granted.grant`
+lets it run up to a time, with the changes of its inputs until then; `Granted.answer` says how far
+it came: up to that time, or to the first accepted time point behind a crossing, whose interpolated
+time it gives. The process is `granted.cpp`, which states the protocol; it needs some microseconds
+for a grant. Times are integers of picoseconds.
 """
 
 import hashlib
+import json
 import os
 import select
 import struct
@@ -15,12 +17,15 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import libngspice, ngspice
-from .group import Group
 from .ngspice import NgspiceError
+
+if TYPE_CHECKING:
+    from .group import Group  # which needs PySpice: not within a simulator
 
 PS = 1e-12
 _PROGRAM = Path(__file__).with_name("granted.cpp")
@@ -66,23 +71,43 @@ def program() -> Path:
     return path
 
 
-class Granted:
-    """A group of neurons in an ngspice process; use as a context manager.
+def write(group: "Group", name: str, folder: Path, t_stop: int, step: float, ramp: float) -> None:
+    """Write what `Granted` needs to start: the deck, the model files, and a list of the wires.
 
     Parameters
     ----------
     group : Group
     name : str
-        Of its files in `folder`, and in messages.
+        Of the group's files, and in messages.
     folder : Path
-        Gets the deck, the log and the record: every accepted time point, as doubles in rows of
-        time, membranes and spike nodes (`recorded`).
     t_stop : int
         End of the transient in ps.
-    step : float
-        Largest time step in s.
-    ramp : float
-        Time in s that an input takes to change its level.
+    step, ramp : float
+        Largest time step, and time that an input takes to change its level, in s.
+    """
+    for file, text in group.neurons[0].technology.texts.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    sources = ["external"] * len(group.inputs)
+    (folder / f"{name}.cir").write_text(group.netlist(sources, t_stop * PS, step))
+    wires = {
+        "numbers": [group.high, ramp, group.high / 2],
+        "inputs": group.inputs,
+        "outputs": group.outputs,
+        "recorded": [*group.membranes, *group.outputs],
+    }
+    (folder / f"{name}.json").write_text(json.dumps(wires))
+
+
+class Granted:
+    """A group of neurons in an ngspice process; use as a context manager.
+
+    Its record is a file of every accepted time point (see `recorded`), its log what ngspice says.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path
+        Where `write` has put the group.
     timeout : float
         Wall-clock limit of a grant in s.
 
@@ -92,27 +117,14 @@ class Granted:
         ngspice is missing, or refuses the deck.
     """
 
-    def __init__(
-        self,
-        group: Group,
-        name: str,
-        folder: Path,
-        t_stop: int,
-        step: float,
-        ramp: float,
-        timeout: float = 600.0,
-    ) -> None:
-        self.group, self.name, self.folder, self.timeout = group, name, folder, timeout
-        for file, text in group.neurons[0].technology.texts.items():
-            (folder / file).write_text(text, encoding="utf-8")
-        deck, record = folder / f"{name}.cir", folder / f"{name}.f64"
-        deck.write_text(group.netlist(["external"] * len(group.inputs), t_stop * PS, step))
+    def __init__(self, name: str, folder: Path, timeout: float = 600.0) -> None:
+        self.name, self.timeout = name, timeout
+        wires = json.loads((folder / f"{name}.json").read_text())
+        names = [",".join(wires[each]) for each in ("inputs", "outputs", "recorded")]
         self._log = folder / f"{name}.log"
-        wires = (group.inputs, group.outputs, (*group.membranes, *group.outputs))
-        numbers = (group.high, ramp, group.high / 2)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [program(), deck.name, record.name, *map(repr, numbers), *map(",".join, wires)],
+                [program(), f"{name}.cir", f"{name}.f64", *map(repr, wires["numbers"]), *names],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -198,9 +210,9 @@ class Granted:
         return ngspice.messages(self._log)
 
 
-def recorded(group: Group, name: str, folder: Path) -> dict[str, np.ndarray]:
+def recorded(name: str, folder: Path) -> dict[str, np.ndarray]:
     """What a group's process recorded: ``time`` in s, then membranes and spike nodes in V."""
-    names = ("time", *group.membranes, *group.outputs)
+    names = ("time", *json.loads((folder / f"{name}.json").read_text())["recorded"])
     values = np.fromfile(folder / f"{name}.f64")
     rows = values[: len(values) // len(names) * len(names)].reshape(-1, len(names))
     return dict(zip(names, rows.T, strict=True))
