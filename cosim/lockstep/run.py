@@ -22,7 +22,7 @@ TOP = "mixed_core"
 DUMP = f"""module dump;
   initial begin
     $dumpfile("rtl.vcd");
-    $dumpvars(1, {TOP});
+    $dumpvars(1, {TOP}, {TOP}.requests);
   end
 endmodule
 """

@@ -6,11 +6,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import vcd.reader
 
 from rheobase.analog import ngspice
 from rheobase.analog.benches import crossing
@@ -19,6 +20,7 @@ from rheobase.analog.cells import dpi
 from rheobase.analog.granted import PS
 from rheobase.analog.group import Group, Synapse
 from rheobase.analog.technology import generic180
+from rheobase.cosim.lockstep import waves
 from rheobase.cosim.lockstep.record import Events, Record, violations
 from rheobase.cosim.lockstep.run import TOP, LockstepError, run
 from rheobase.cosim.lockstep.system import System
@@ -318,3 +320,62 @@ def test_a_system_that_cannot_be_is_refused(change: dict, message: str, system: 
 def test_a_stop_that_is_no_time_is_refused(system: System, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"t_stop must be a whole number of ps, >= 1, not 0"):
         run(system, 0, tmp_path)
+
+
+# ------------------------------------------------------------------ waves
+
+
+@dataclass
+class Variable:
+    """A variable of a VCD file."""
+
+    times: list[int]
+    values: list[object]
+
+
+def read_vcd(path: Path) -> dict[str, Variable]:
+    """Every variable of a VCD file by its full name."""
+    scope: list[str] = []
+    named: dict[str, list[str]] = {}
+    found: dict[str, Variable] = {}
+    time = -1
+    with path.open("rb") as file:
+        for token in vcd.reader.tokenize(file):
+            if token.kind is vcd.reader.TokenKind.SCOPE:
+                scope.append(token.scope.ident)
+            elif token.kind is vcd.reader.TokenKind.UPSCOPE:
+                scope.pop()
+            elif token.kind is vcd.reader.TokenKind.VAR:
+                name = ".".join((*scope, token.var.reference))
+                named.setdefault(token.var.id_code, []).append(name)
+                found[name] = Variable([], [])
+            elif token.kind is vcd.reader.TokenKind.CHANGE_TIME:
+                assert token.time_change > time  # one axis, each time once
+                time = token.time_change
+            elif hasattr(token.data, "id_code"):
+                for name in named[token.data.id_code]:
+                    found[name].times.append(time)
+                    found[name].values.append(token.data.value)
+    return found
+
+
+def test_waves_show_both_halves_on_one_axis(system: System, record: Record) -> None:
+    """Spike wires rise in the file when the spike nodes pass half the supply there."""
+    path, saved = waves.write(system, record)
+    found = read_vcd(path)
+    wires = found["mixed_core.spikes"]
+    half = system.groups[0].high / 2
+    for k in range(ANALOG):
+        node = found[f"analog.spike{k}"]
+        times, volts = np.array(node.times, float), np.array(node.values, float)
+        words = [word if isinstance(word, int) else 0 for word in wires.values]  # x before reset
+        levels = np.array(words) >> k & 1
+        rises = np.array(wires.times)[1:][levels[1:] > levels[:-1]]
+        assert len(rises) >= 2
+        assert np.all(np.abs(crossing(times, volts, half) - rises) < 100)  # ps
+        assert found[f"analog.m{k}"].times == node.times
+    assert any(word for word in found["mixed_core.pulses"].values if isinstance(word, int))
+    for line in saved.read_text().splitlines():
+        if line.startswith(("analog.", "mixed_core.")):
+            assert re.sub(r"\[.*", "", line) in found
+    assert "analog.m2" in saved.read_text() and "mixed_core.pulses[5:0]" in saved.read_text()
