@@ -107,7 +107,7 @@ def compare(
         uncertain = Term("extracted parameters", "model", float(bounds[k]))
         all_terms = (*terms, uncertain) if len(others) else terms
         largest = min(1.0, float(expected[k]) + sum(t.size for t in all_terms))
-        law = Term(f"{found.trials} trials", "statistical", int(trials), "binomial", largest)
+        law = Term(f"{found.trials} trials", "statistical", int(trials), "binomial", share=largest)
         numbers = (float(share[k]), float(predicted[k]))
         points.append(Point(show(at, "s"), *numbers, (*all_terms, law), resolution[0]))
     sums = (
