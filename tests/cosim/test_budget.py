@@ -44,7 +44,7 @@ def test_statistical_terms_are_cut_at_the_error_rate() -> None:
 def test_the_binomial_law_is_that_of_counted_trials(share: float) -> None:
     """What is within the width happens with probability 1 - error rate at least, and just so."""
     trials, error_rate = 250, 1e-3
-    term = Term("trials", "statistical", trials, "binomial", share)
+    term = Term("trials", "statistical", trials, "binomial", share=share)
     width, law = term.width(error_rate), stats.binom(trials, share)
     counts = np.arange(trials + 1)
     beyond = np.abs(counts / trials - share) > width + 1e-12
