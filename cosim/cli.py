@@ -139,12 +139,14 @@ def _vectors(args: argparse.Namespace) -> int:
         raise ValueError("--verilog needs --on rtl")
     cases = read(args.file)
     not_run: list[str] = []
-    if args.on == "rtl":
-        require("g++", "rheobase vectors check --on rtl")
+    on = args.on
     if args.verilog is not None:
-        cases, others = with_modes(cases, args.verilog)
+        cases, others, circuit = with_modes(cases, args.verilog)
         not_run = [case.name for case in others]
-    found = check(cases, args.on, args.verilog)
+        on = "netlist" if circuit == "netlist" else on
+    if on == "rtl":
+        require("g++", "rheobase vectors check --on rtl")
+    found = check(cases, on, args.verilog)
     if args.json:
         answer: dict[str, object] = {
             "vectors": len(cases),
@@ -163,7 +165,7 @@ def _vectors(args: argparse.Namespace) -> int:
         )
     if len(found) > MOST_SHOWN:
         print(f"... and {len(found) - MOST_SHOWN} more (all with --json)")
-    print(f"{len(cases)} vectors on {args.on}: {len(found)} mismatches")
+    print(f"{len(cases)} vectors on {on}: {len(found)} mismatches")
     return 1 if found else 0
 
 
@@ -252,7 +254,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     check.add_argument(
         "--verilog", type=Path, metavar="FILE",
-        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote",
+        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote, or the"
+        " netlist.v of `rheobase fpga --datapath`, which runs in Icarus",
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
 
@@ -285,8 +288,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
     what = fpga.add_mutually_exclusive_group()
-    kinds = "lif, loihi-lava, loihi-nengo, spinnaker or truenorth"
-    what.add_argument("--kind", default="lif", help=f"of neurons: {kinds} (default: %(default)s)")
+    what.add_argument(
+        "--kind", default="lif-shift",
+        help="of neurons, such as loihi-lava; another word lists all (default: %(default)s)",
+    )  # fmt: skip
     what.add_argument("--datapath", metavar="KIND", help="the datapath alone, in place of a core")
     for name, default in (("neurons", 256), ("axons", 256), ("weight-width", 4), ("lanes", 1)):
         fpga.add_argument(
