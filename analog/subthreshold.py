@@ -239,10 +239,15 @@ def _extracted(technology: Technology, kind: str, v_sb: float, size: Size) -> Tr
     )
 
 
-def gate(technology: Technology, current: float, density: float | None = None) -> Size:
+def gate(
+    technology: Technology,
+    current: float,
+    density: float | None = None,
+    shortest: float = SQUARE.l,
+) -> Size:
     """A gate for a bias current, for either kind, so that it may be copied from rail to rail.
 
-    Its area is 8 um2 or more, its length 2 um or more.
+    Its length is `shortest` or more, its area ``2 shortest**2`` or more.
 
     Parameters
     ----------
@@ -252,6 +257,8 @@ def gate(technology: Technology, current: float, density: float | None = None) -
     density : float, optional
         Current of a square in A; by default 0.2 nA, amid the currents for which n holds, or, on a
         chip that leaks more, twice the least current of a diode.
+    shortest : float
+        In m.
 
     Returns
     -------
@@ -261,7 +268,7 @@ def gate(technology: Technology, current: float, density: float | None = None) -
     if density is None:
         density = max(0.2e-9, 2 * max(transistor(technology, kind).least for kind in ("n", "p")))
     ratio = float(min(max(current / density, 0.05), 20.0))
-    length = max(SQUARE.l * sqrt(2 / ratio), SQUARE.l, technology.w_min / ratio)
+    length = max(shortest * sqrt(2 / ratio), shortest, technology.w_min / ratio)
     return Size(ratio * length, length)
 
 

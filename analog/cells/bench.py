@@ -22,7 +22,7 @@ class Design:
     ----------
     cell : Cell
     currents : dict of str to float
-        Current in A into each of the cell's bias nodes, from the supply.
+        Current in A into each of the cell's bias nodes, from the supply; a switch has none.
     """
 
     cell: Cell
@@ -52,6 +52,6 @@ class Design:
         for node, current in self.currents.items():
             circuit.I(node, "vdd", node, current)
         circuit.X("cell", self.cell.name, *self.cell.external_nodes)
-        options = ngspice.options(max(1e-7 * min(self.currents.values()), 1e-19))
+        options = ngspice.options(max(1e-7 * min(self.currents.values(), default=0.0), 1e-19))
         text = deck(technology, circuit, lines, options, reltol)
         return ngspice.run(text, vectors, technology.texts)
