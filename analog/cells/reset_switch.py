@@ -13,7 +13,7 @@ _DOWN_TO = 0.1e-3  # V, to which a membrane that was 0.1 V away settles
 
 
 class ResetSwitch(Cell):
-    """nMOS switch that pulls ``v_m`` to ``v_reset`` while ``spike`` is high, nodes also ``vdd``.
+    """nMOS switch that pulls ``v_m`` to ``v_reset`` while ``spike`` is high.
 
     Closed it conducts ``G = mu C_ox (W/L) (V_dd - v_reset - V_T)`` with ``mu C_ox = I0/(2 n
     U_T**2)``, and the membrane settles with ``C_m/G``. When it opens, the overlap and channel

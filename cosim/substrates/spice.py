@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...analog import bias, export, schematic
+from ...analog import bias, energy, export, schematic
 from ...analog.cells.cell import Cell
 from ...analog.simulate import Trace, simulate
 from ...models.neuron import LIF
@@ -104,6 +104,7 @@ def _constant(
     findings.scaling.append(scaling(place, drives, rates[:, 0], lif.tau_m))
     scan = grid(neuron, stimulus.mu)
     scanned = np.array([chip.rate(lif.current(float(mu))) for mu in scan]) / lif.speed_up
+    findings.curves.append(Curve("f-I", *names, "predicted", 1e3 * scan, scanned, *labels))
     range_ = within(scan, scanned, siegert.fi_curve(neuron, scan), experiment.check.range_error)
     findings.ranges.append(place.row({**range_, **_swing(chip)}))
     nearest = int(np.argmin(np.abs(drives - 1.2 * (neuron.v_th - neuron.v_rest))))
@@ -300,6 +301,18 @@ def _leak(place: Place, chip: Chip) -> list[Curve]:
     ]
 
 
+def _energy(place: Place, chip: Chip) -> list[Curve]:
+    """What each block draws from the supply in an interspike interval at 1.5 rheobases."""
+    drawn = energy.energy(chip.lif, 1.5 * chip.rheobase).per_spike
+    return [
+        Curve(
+            "energy", place.experiment.name, block, "spice", place.setting, "measured",
+            np.array([0.0]), np.array([joule]), "", "energy in an interval (J)",
+        )
+        for block, joule in drawn.items()
+    ]  # fmt: skip
+
+
 def _pictures(experiment: Experiment, chip: Chip) -> list[Picture]:
     """The schematic of each cell."""
     return [
@@ -318,10 +331,10 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
     process = settings.process()
     for speed_up in settings.speed_up:
         progress(f"{experiment.name}: SPICE, design and extraction at speed-up {speed_up:g}")
-        chip = made(experiment.neuron, process, speed_up, settings.voltage_scale)
+        chip = made(experiment.neuron, process, speed_up, settings.voltage_scale, settings.offset)
         place = Place(experiment, "design", "spice", chip.setting)
         findings.add(_design_checks(place, chip))
-        findings.curves += _leak(place, chip)
+        findings.curves += _leak(place, chip) + _energy(place, chip)
         if not findings.pictures:
             findings.pictures += _pictures(experiment, chip)
         for played in experiment.played("spice"):
@@ -357,7 +370,12 @@ def write_deck(
     if settings is None:
         raise ValueError(f"{experiment.path}: has no [spice], so there is no netlist to write")
     speed_up = settings.speed_up[0] if speed_up is None else speed_up
-    lif = bias.design(neuron, settings.process(), speed_up, settings.voltage_scale)
+    try:
+        lif = bias.design(
+            neuron, settings.process(), speed_up, settings.voltage_scale, offset=settings.offset
+        )
+    except (ValueError, RuntimeError) as error:
+        raise type(error)(f"{experiment.path}: {error}") from error
     dt = float(settings.dt)
     match played.stimulus:
         case Constant(mu):
