@@ -103,7 +103,9 @@ def trip(lif: AnalogLIF) -> float:
         if not found.size:
             raise ValueError(
                 f"the comparator does not trip within {SPAN:g} V of its reference "
-                f"{lif.v_th_reference:.4f} V at a bias of {lif.i_comparator:.3g} A"
+                f"{lif.v_th_reference:.4f} V at a bias of {lif.i_comparator:.3g} A: its input has"
+                " to be a threshold above ground and a few tenths of a volt below the supply of"
+                f" {lif.technology.supply:g} V, which a smaller voltage_scale brings about"
             )
         tripped = float(found[0])
     return tripped

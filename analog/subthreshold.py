@@ -224,6 +224,11 @@ def _extracted(technology: Technology, kind: str, v_sb: float, size: Size) -> Tr
     falling = np.flatnonzero(slope[peak:] * n_0 < 0.95) + peak
     i0 = exp(np.interp(-_EFFICIENCY_AT_1, -slope[falling] * n_0, np.log(i[falling])))
     worked = (i > _WORKED[0]) & (i < _WORKED[1])
+    if not worked.any():
+        raise ValueError(
+            f"{technology.name} has no subthreshold range at {technology.temperature:g} C: its"
+            f" {kind}MOS conducts {i[0]:.3g} A per W/L at V_GS = 0"
+        )
     v_th, v_1 = np.interp(np.log([i0 * log(2) ** 2, 1e-9]), np.log(i), v)
     return Transistor(
         kind=kind,
