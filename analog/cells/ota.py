@@ -84,7 +84,7 @@ def sized(
 
 
 def shortest_gate(technology: Technology, offset: float) -> float:
-    """Length in m at which the input's offset has at most the standard deviation `offset` (V).
+    """Length in m at which the input's offset has about the standard deviation `offset` (V).
 
     By Pelgrom's law ``A_n**2/(W L)`` of the pair and ``(n_n/n_p)**2 A_p**2/(W L)`` of the mirror,
     the slope factor of the pair, whose source is raised, being the smaller one.
