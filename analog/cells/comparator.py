@@ -8,7 +8,7 @@ from .cell import Cell, Size
 
 # Below such a bias short gates leak a part of it when they are hot: they are ten times longer then.
 _LEAKY = 140e-12  # A
-# The bias in the time of the answer, C: what it costs to answer within a few percent of that time.
+# The bias in the time of the answer, C: what it costs to answer within a tenth of that time.
 _SHORT_GATE_CHARGE, _LONG_GATE_CHARGE = 0.2e-12, 5e-12
 
 
@@ -57,7 +57,7 @@ class Comparator(Cell):
 
 
 def design(technology: Technology, time: float, offset: float | None = None) -> Design:
-    """A comparator that answers within a few percent of a time.
+    """A comparator that answers within a tenth of a time.
 
     Parameters
     ----------

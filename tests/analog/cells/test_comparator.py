@@ -12,7 +12,7 @@ from rheobase.analog.technology import Technology, generic180, matching_of
 
 @pytest.mark.parametrize("offset", [None, 2.4e-3])
 @pytest.mark.parametrize("time", [20e-6, 2e-6])
-def test_it_answers_within_a_few_percent_of_its_time(
+def test_it_answers_within_a_tenth_of_its_time(
     technology: Technology, time: float, offset: float | None
 ) -> None:
     """A ramp of 10 mV in that time; a tenth of the bias would be seen."""
@@ -23,8 +23,8 @@ def test_it_answers_within_a_few_percent_of_its_time(
         comparator.delay(each, middle, comparator.trip(each, middle)[0], 10e-3 / time)
         for each in (design, slow)
     )
-    assert abs(late) < 0.07 * time
-    assert later > 2.5 * abs(late) and later > 0.08 * time
+    assert abs(late) < 0.1 * time
+    assert later > 0.2 * time
 
 
 def test_below_threshold_it_draws_only_the_bias_and_the_tail(technology: Technology) -> None:
