@@ -175,6 +175,12 @@ def _technology(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _chips(args: argparse.Namespace) -> int:
+    from .chips import run
+
+    return run(args, _experiment(args.experiment))
+
+
 def _written(args: argparse.Namespace, files: list[str]) -> int:
     print(json.dumps({"files": files}) if args.json else "\n".join(files))
     return 0
@@ -281,6 +287,27 @@ def _parser() -> argparse.ArgumentParser:
         " (default: %(default)s)",
     )  # fmt: skip
     technology.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
+
+    chips = add(
+        "chips", _chips,
+        "Monte Carlo of the transistor neuron's chips: spread, Pelgrom's prediction, calibration",
+    )  # fmt: skip
+    chips.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
+    chips.add_argument(
+        "--count", type=int, default=40, metavar="N", help="of chips (default: %(default)s)"
+    )
+    chips.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
+    chips.add_argument(
+        "--trim", nargs="+", choices=("leak", "threshold", "refractory"),
+        default=["leak", "threshold", "refractory"],
+        help="what calibration sets on each chip (default: all three)",
+    )  # fmt: skip
+    chips.add_argument(
+        "--window", type=float, default=0.05, metavar="SHARE",
+        help="relative error of the rate up to which a chip is good (default: %(default)s)",
+    )  # fmt: skip
+    chips.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
+    chips.add_argument("--quiet", action="store_true", help="show no progress")
 
     add("doctor", _doctor, "say which tools are there and what each is needed for")
     return parser

@@ -87,16 +87,22 @@ class Chip:
         )
 
 
-_chips: dict[tuple[LIF, Technology, float, float], Chip] = {}
+_chips: dict[tuple[LIF, Technology, float, float, float | None], Chip] = {}
 _designing = Lock()
 
 
-def made(neuron: LIF, technology: Technology, speed_up: float, voltage_scale: float) -> Chip:
+def made(
+    neuron: LIF,
+    technology: Technology,
+    speed_up: float,
+    voltage_scale: float,
+    offset: float | None = None,
+) -> Chip:
     """Design a circuit and extract it, once: experiments on the same neuron share it."""
-    key = (neuron, technology, speed_up, voltage_scale)
+    key = (neuron, technology, speed_up, voltage_scale, offset)
     with _designing:
         if key not in _chips:
-            lif = bias.design(neuron, technology, speed_up, voltage_scale)
+            lif = bias.design(neuron, technology, speed_up, voltage_scale, offset=offset)
             _chips[key] = Chip(lif, extract(lif))
         return _chips[key]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...analog import bias, export, schematic
+from ...analog import bias, energy, export, schematic
 from ...analog.cells.cell import Cell
 from ...analog.simulate import Trace, simulate
 from ...models.neuron import LIF
@@ -174,7 +174,12 @@ def _dynamic_range(
     )
     measured = decibel(span(drives, counted, ideal, error))
     point = Point(f"{len(drives)} drives, within {100 * error:g} %", measured, wanted, terms)
-    findings = Findings(checks=[place.check("dynamic range of the drive", "dB", (point,))])
+    curve = Curve(
+        "f-I", experiment.name, place.stimulus, "spice", f"{chip.setting}, per biological second",
+        "predicted", 1e3 * scan, scanned / lif.speed_up, "drive R I (mV)", "rate (Hz)",
+    )  # fmt: skip
+    check = place.check("dynamic range of the drive", "dB", (point,))
+    findings = Findings(checks=[check], curves=[curve])
     shown = {**range_, "in dB, measured": f"{measured:.1f}", **_swing(chip)}
     findings.ranges.append(place.row(shown))
     return findings
@@ -378,6 +383,18 @@ def _leak(place: Place, chip: Chip) -> list[Curve]:
     ]
 
 
+def _energy(place: Place, chip: Chip) -> list[Curve]:
+    """What each block draws from the supply in an interspike interval at 1.5 rheobases."""
+    drawn = energy.energy(chip.lif, 1.5 * chip.rheobase).per_spike
+    return [
+        Curve(
+            "energy", place.experiment.name, block, "spice", place.setting, "measured",
+            np.array([0.0]), np.array([joule]), "", "energy in an interval (J)",
+        )
+        for block, joule in drawn.items()
+    ]  # fmt: skip
+
+
 def _pictures(experiment: Experiment, chip: Chip) -> list[Picture]:
     """The schematic of each cell."""
     return [
@@ -397,10 +414,10 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
     speeds: list[Speed] = []
     for speed_up in settings.speed_up:
         progress(f"{experiment.name}: SPICE, design and extraction at speed-up {speed_up:g}")
-        chip = made(experiment.neuron, process, speed_up, settings.voltage_scale)
+        chip = made(experiment.neuron, process, speed_up, settings.voltage_scale, settings.offset)
         place = Place(experiment, "design", "spice", chip.setting)
         here = _design_checks(place, chip)
-        here.curves += _leak(place, chip)
+        here.curves += _leak(place, chip) + _energy(place, chip)
         if not speeds:
             here.pictures += _pictures(experiment, chip)
         for played in experiment.played("spice"):
@@ -441,7 +458,12 @@ def write_deck(
     if settings is None:
         raise ValueError(f"{experiment.path}: has no [spice], so there is no netlist to write")
     speed_up = settings.speed_up[0] if speed_up is None else speed_up
-    lif = bias.design(neuron, settings.process(), speed_up, settings.voltage_scale)
+    try:
+        lif = bias.design(
+            neuron, settings.process(), speed_up, settings.voltage_scale, offset=settings.offset
+        )
+    except (ValueError, RuntimeError) as error:
+        raise type(error)(f"{experiment.path}: {error}") from error
     dt = float(settings.dt)
     match played.stimulus:
         case Constant(mu):

@@ -138,6 +138,7 @@ def test_chip_units():
         ({"speed_up": np.inf}, "speed_up"),
         ({"voltage_scale": -1.0}, "voltage_scale"),
         ({"c_m": 0.0}, "c_m"),
+        ({"offset": 0.0}, "offset"),
     ],
 )
 def test_wrong_parameters_are_named(arguments: dict[str, float], message: str):
@@ -156,8 +157,10 @@ def test_wrong_parameters_are_named(arguments: dict[str, float], message: str):
         (NIR, {"speed_up": 1e3, "voltage_scale": 10.0}, r"v_th = 0.1 V .* voltage_scale below 9"),
         (NIR, {"speed_up": 1e5, "c_m": 20e-12}, "strong inversion begins.* a smaller c_m"),
         (BRUNEL, {"speed_up": 0.01}, "leaks.* a larger c_m or speed-up"),
+        (BRUNEL, {"voltage_scale": 100.0}, "v_reset on the chip must be .* a smaller voltage_sc"),
+        (LIF(20e-3, 20e-3, 10e-3), {"speed_up": 1e6}, "comparator is slower; a longer t_ref"),
     ],
-    ids=["refractory time", "swing", "strong inversion", "leakage"],
+    ids=["refractory time", "swing", "strong inversion", "leakage", "reset", "comparator"],
 )
 def test_what_the_circuit_cannot_do_is_refused_with_its_reason(
     neuron: LIF, arguments: dict[str, float], message: str

@@ -192,7 +192,7 @@ spikes = 12
 [[stimulus]]
 name = "f-I"
 kind = "constant current"
-mu = ["24 mV"]
+mu = ["21 mV"] # near the rheobase, where the leak counts
 """
 ANALOG = f"""{CONSTANT}
 [[stimulus]]
