@@ -21,7 +21,7 @@ from .lif import AnalogLIF
 
 _SLOPES = np.geomspace(0.1, 300.0, 8)  # of threshold slopes, in swings per tau_m
 _EXCURSIONS = np.array([3.0, 10.0, 30.0])  # slopes, in swings per tau_m, as of noise
-_DRIVES = (1.2, 1.5, 2.0, 3.0, 6.0)  # in rheobases: the reset is measured on spikes at each
+_DRIVES = (1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 6.0)  # in rheobases: the reset is measured at each
 
 
 @dataclass(frozen=True)
@@ -263,9 +263,14 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     delays = np.array([_delay(lif, v_trip, slope, coarseness) for slope in slopes.tolist()])
     drives = [-rheobases * float(leak(v_trip)) for rheobases in _DRIVES]
     hold_slopes = (np.array(drives) + float(leak(v_trip))) / c_m
-    about = _spike(lif, v_trip, reset, drives[1], leak, c_m, coarseness)[1]
+    middle = _DRIVES.index(1.5)
+    late = np.interp(hold_slopes, slopes, delays).tolist()
+    about = _spike(lif, v_trip, reset, drives[middle], late[middle], leak, c_m, coarseness)[1]
     spikes = np.array(
-        [_spike(lif, v_trip, about, drive, leak, c_m, coarseness) for drive in drives]
+        [
+            _spike(lif, v_trip, about, drive, delay, leak, c_m, coarseness)
+            for drive, delay in zip(drives, late, strict=True)
+        ]
     )
     holds, x = spikes[:, 0], np.log(hold_slopes)
     v_reset, step = (float(mean) for mean in spikes[:, 1:].mean(axis=0))
@@ -276,7 +281,7 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "v_rest": v_rest,
         "v_trip": v_trip,
         "v_reset": v_reset,
-        "t_hold": float(holds[_DRIVES.index(1.5)]),
+        "t_hold": float(holds[middle]),
         "t_hold spread": float(
             np.max(np.abs(np.interp(x[1::2], x[::2], holds[::2]) - holds[1::2]))
         ),
@@ -372,22 +377,34 @@ def _spike(
     v_trip: float,
     target: float,
     drive: float,
+    delay: float,
     leak: PchipInterpolator,
     c_m: float,
     coarseness: int,
 ) -> tuple[float, float, float]:
     """Spike edge to release (s), voltage after release (V), step at release (V), at one drive (A).
 
-    As in `benches.cycle`: after the first spike the current balances the leak at `target` (V),
-    about the reset voltage, so that the membrane stays where it is; after the second it goes on,
-    and the membrane's path is followed back to that voltage with ``C dv/dt = I + i_leak(v)``.
+    The edge comes a `delay` (s) after the crossing. As in `benches.cycle`: after the first spike
+    the current balances the leak at `target` (V), about the reset voltage, so that the membrane
+    stays where it is; after the second it goes on, and the membrane's path is followed back to that
+    voltage with ``C dv/dt = I + i_leak(v)``.
     """
     half = lif.technology.supply / 2
     balance = -float(leak(target))
     slope = (drive + float(leak(v_trip))) / c_m
     rise = c_m * (v_trip - target) / (drive + float(leak((v_trip + target) / 2)))
     still, moving = (
-        benches.one_spike(lif, lif.circuit(), v_trip, slope, drive, after, t_stop, coarseness)
+        benches.one_spike(
+            lif,
+            lif.circuit(),
+            v_trip,
+            slope,
+            drive,
+            after,
+            delay + 0.5 * lif.t_dead,
+            t_stop,
+            coarseness,
+        )
         for after, t_stop in (
             (balance, 2 * lif.t_dead + 0.1 * lif.tau_m),
             (drive, 1.3 * lif.t_dead + 0.4 * rise),
