@@ -211,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
 
     built_in = (
         "a TOML file, or fi-curve, noise-driven, published-trace, precision, loihi, truenorth,"
-        " spinnaker"
+        " spinnaker, noise-step, accelerated, mismatch"
     )
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(
@@ -294,7 +294,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     chips.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
     chips.add_argument(
-        "--count", type=int, default=40, metavar="N", help="of chips (default: %(default)s)"
+        "--count", type=int, metavar="N", help="of chips (default: what the experiment says, or 40)"
     )
     chips.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
     chips.add_argument(

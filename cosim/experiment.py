@@ -190,7 +190,8 @@ class SpiceTable(Table, frozen=True):
     `technology` is "generic180" or a kit that ``PDK_ROOT`` leads to, "gf180mcu" or "sky130"; its
     typical corner unless `corner` names another; `celsius` is the chip's temperature. Gates are so
     large that mismatch gives rest and trip point, on the chip, the standard deviation `offset`; by
-    default as small as speed wants.
+    default as small as speed wants. Of so many `chips` mismatch is drawn, at the first speed-up,
+    and calibrated: see `rheobase.cosim.chips`.
     """
 
     speed_up: Annotated[tuple[PositiveReal, ...], msgspec.Meta(min_length=1)] = (1.0,)
@@ -199,6 +200,7 @@ class SpiceTable(Table, frozen=True):
     corner: str = ""
     celsius: float = generic180.temperature
     offset: Volt | None = None
+    chips: Annotated[int, msgspec.Meta(ge=3)] | None = None
     dt: Second = Second(1e-4)
     spikes: Positive = 20
     seed: Seed = 1
@@ -476,7 +478,7 @@ def load(path: str | Path) -> Experiment:
 
 FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
 PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
-PREDICTIONS = ("noise-step", "accelerated")
+PREDICTIONS = ("noise-step", "accelerated", "mismatch")
 BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
 
 

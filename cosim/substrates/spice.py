@@ -34,6 +34,7 @@ from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
 from ..findings import Cause, Curve, Explanation, Findings, Picture
 from ..observables import Floats
+from . import mismatch
 from .accelerated import Speed, invariance
 from .chip import WORKERS, Chip, Replay, held_drive, made, partners, replay
 from .circuit_population import noise_step
@@ -420,6 +421,8 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
         here.curves += _leak(place, chip) + _energy(place, chip)
         if not speeds:
             here.pictures += _pictures(experiment, chip)
+            if settings.chips:
+                here.add(mismatch.judged(place, chip.lif, settings.chips, progress))
         for played in experiment.played("spice"):
             progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
             match played.stimulus:
