@@ -358,11 +358,13 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
         tag: tuple[str, ...] = ()
         if at:
             table, tag = _KINDS[data["stimulus"][int(at[1])]["kind"]], ("kind",)
+        elif where.endswith("].sweep"):
+            table = SweepTable
         elif where == "$.rtl":
             table, tag = platform_table(data["rtl"])[1], ("platform",)
         else:
             table = _SECTIONS[where]
-        fields = ", ".join((*tag, *table.__struct_fields__))
+        fields = ", ".join((*tag, *table.__struct_encode_fields__))
         raise ValueError(f"{error}; allowed: {fields}") from None
 
 
