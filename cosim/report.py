@@ -233,12 +233,12 @@ def results(run: Run) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON knows no nan or infinity: None instead."""
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
+        return {k: finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -246,7 +246,7 @@ def _finite(value: Any) -> Any:
 
 def to_json(run: Run) -> str:
     """`results` as JSON; what is not finite becomes null."""
-    return json.dumps(_finite(results(run)), indent=1)
+    return json.dumps(finite(results(run)), indent=1)
 
 
 def print_table(run: Run) -> None:
