@@ -103,7 +103,9 @@ def trip(lif: AnalogLIF) -> float:
         if not found.size:
             raise ValueError(
                 f"the comparator does not trip within {SPAN:g} V of its reference "
-                f"{lif.v_th_reference:.4f} V at a bias of {lif.i_comparator:.3g} A"
+                f"{lif.v_th_reference:.4f} V at a bias of {lif.i_comparator:.3g} A: its input has"
+                " to be a threshold above ground and a few tenths of a volt below the supply of"
+                f" {lif.technology.supply:g} V, which a smaller voltage_scale brings about"
             )
         tripped = float(found[0])
     return tripped
@@ -156,7 +158,11 @@ def cycle(lif: AnalogLIF, v_trip: float, slope: float) -> tuple[float, float]:
     t, v = moving["time"], moving["m"]
     released = crossing(t, -moving["spike"], -half)
     if not released.size:
-        raise ValueError(f"no spike of about t_dead = {lif.t_dead:.3g} s from the pulse cell")
+        raise ValueError(
+            f"no spike ends within three times t_dead = {lif.t_dead:.3g} s: at a bias of"
+            f" {lif.i_comparator:.3g} A the comparator is slower; a longer t_ref or a smaller"
+            " speed-up leaves it the time"
+        )
     reset = float(still["m"][-1])
     late = np.searchsorted(t, t[-1] - lif.t_dead / 2)
     risen = (v[-1] - v[late]) / (t[-1] - t[late])

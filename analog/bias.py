@@ -1,16 +1,17 @@
 """From a neuron's parameters to bias currents, references and capacitors of its circuit.
 
-First guesses from the equations of weak inversion (``I_leak = 2 n U_T C/tau_m``), then corrections
-from the test bench of each cell, until they no longer change: the leak's slope and zero, the
-capacitance that the cells add, the comparator's trip point, the reset's charge step, the dead time.
+First guesses from the design functions of the cells, then corrections from benches of the cells in
+the neuron, until they no longer change: the leak's slope and zero, the capacitance that the cells
+add, the comparator's trip point, the reset's charge step, the dead time.
 """
 
 from dataclasses import replace
 
 from ..models.neuron import LIF
 from . import benches, ngspice
-from .cells.cell import Size
+from .cells import comparator, ota, refractory_pulse, reset_switch
 from .lif import LEAK_VOLTAGE, AnalogLIF
+from .subthreshold import transistor
 from .technology import Technology, generic180
 
 SHORTEST_DEAD_TIME = 100e-9
@@ -21,12 +22,10 @@ RELATIVE, ABSOLUTE = 2e-4, 20e-6
 voltages within ABSOLUTE (V) of what was asked for, as measured on the cells."""
 
 _WEAK = (0.7, 1.5)  # g_m may be so many times that of weak inversion: half-way out, leaking
-_REFRACTORY_SWING = 0.4  # V, first guess only
-# A leak below needs narrow gates, whose off-current is far smaller, and long gates in the
-# comparator, for the same reason; above, gates are short, so that they are fast.
-_LEAKY = 100e-12  # A
-# The comparator's bias in a dead time, C: what it costs to answer within a few percent of it.
-_SHORT_GATE_CHARGE, _LONG_GATE_CHARGE = 0.2e-12, 5e-12
+# Of the OTA's mirrors: current of a square, and shortest length. Small gates, for at low currents a
+# large one lags behind the membrane.
+_DENSITY, _SHORTEST = 20e-9, 0.7e-6  # A, m
+_RESET_TIME = 40e-9  # s, in which the reset switch settles
 
 
 def design(
@@ -36,6 +35,7 @@ def design(
     voltage_scale: float = 1.0,
     c_m: float = 2e-12,
     wide: bool = False,
+    offset: float | None = None,
 ) -> AnalogLIF:
     """Size and bias a circuit that realises `neuron`.
 
@@ -51,6 +51,11 @@ def design(
         Membrane capacitor in F, > 0.
     wide : bool
         Whether the leak is the OTA of wide linear range: about 150 mV, for three times the current.
+    offset : float, optional
+        Standard deviation in V, on the chip, that mismatch may give to rest and to the trip point:
+        gates are then as large as Pelgrom's law asks, and the comparator takes a bias to match. By
+        default gates are as small as speed wants, and the trip points of fast chips in generic180
+        deviate by 13 mV.
 
     Returns
     -------
@@ -64,8 +69,10 @@ def design(
         A parameter is out of range, or the cells cannot be brought to the design; the message says
         what stands against it.
     """
-    for name, value in (("speed_up", speed_up), ("voltage_scale", voltage_scale), ("c_m", c_m)):
-        if not 0 < value < float("inf"):
+    for name, value in (
+        ("speed_up", speed_up), ("voltage_scale", voltage_scale), ("c_m", c_m), ("offset", offset),
+    ):  # fmt: skip
+        if value is not None and not 0 < value < float("inf"):
             raise ValueError(f"{name} must be finite and > 0, not {value!r}")
     tau = neuron.tau_m / speed_up
     t_dead = neuron.t_ref / speed_up or max(tau / 100, SHORTEST_DEAD_TIME)
@@ -75,32 +82,49 @@ def design(
             f" comparator and reset need {SHORTEST_DEAD_TIME:g} s: it takes a speed-up of at most"
             f" {neuron.t_ref / SHORTEST_DEAD_TIME:.3g}, or t_ref = 0 for the shortest there is"
         )
-    i_leak = LEAK_VOLTAGE[wide] * technology.thermal_voltage * c_m / tau
-    slow, l_min, c_ref = i_leak < _LEAKY, technology.l_min, 0.1e-12
-    gate = 10 * l_min if slow else l_min
+    middle, g_m = technology.supply / 2, c_m / tau
+    i_leak = LEAK_VOLTAGE[wide] * technology.thermal_voltage * g_m
+    shortest = (
+        _SHORTEST if offset is None else max(_SHORTEST, ota.shortest_gate(technology, offset))
+    )
+    pair, mirror = ota.gates(technology, i_leak, _DENSITY, shortest)
+    i_comparator, size, load, branch = comparator.sized(technology, t_dead, offset)
+    i_refractory, c_ref, charge = refractory_pulse.sized(technology, t_dead, i_comparator, branch.l)
+    cannot = _impossible(neuron, technology, speed_up)
+    off = transistor(technology, "n").i_off * mirror.w / mirror.l
+    if i_leak < off:
+        raise ValueError(
+            f"{cannot}: a leak bias of {i_leak:.3g} A is outside weak inversion (leaks): its mirror"
+            f" conducts {off:.3g} A without a bias; a larger c_m or speed-up brings it back"
+        )
+    v_reset = middle + voltage_scale * (neuron.v_reset - neuron.v_rest)
+    try:
+        reset_size = reset_switch.sized(technology, c_m, v_reset, _RESET_TIME)
+    except ValueError as error:
+        raise ValueError(f"{cannot}: {error}; it takes a smaller voltage_scale") from error
     lif = AnalogLIF(
         neuron=neuron,
         technology=technology,
         speed_up=speed_up,
         voltage_scale=voltage_scale,
         c_m=c_m,
-        g_m=c_m / tau,
+        g_m=g_m,
         t_dead=t_dead,
         i_leak=i_leak,
-        i_comparator=(_LONG_GATE_CHARGE if slow else _SHORT_GATE_CHARGE) / t_dead,
-        i_refractory=c_ref * _REFRACTORY_SWING / t_dead,
+        i_comparator=i_comparator,
+        i_refractory=i_refractory,
         v_rest_reference=0.0,
         v_th_reference=0.0,
         v_reset_reference=0.0,
         c_ref=c_ref,
         options=ngspice.options(abstol=1e-18 * max(speed_up, 1.0)),
-        pair_size=Size(2e-6, 2e-6),
-        mirror_size=Size(0.5e-6, 5e-6) if slow else Size(1e-6, 1e-6),
-        comparator_size=Size(2e-6, gate),
-        load_size=Size(1e-6, gate),
-        branch_size=Size(technology.w_min, gate),
-        reset_size=Size(1e-6, l_min),
-        charge_size=Size(0.5e-6, gate),
+        pair_size=pair,
+        mirror_size=mirror,
+        comparator_size=size,
+        load_size=load,
+        branch_size=branch,
+        reset_size=reset_size,
+        charge_size=charge,
         wide=wide,
     )
     rest, threshold, reset = (lif.voltage(v) for v in (neuron.v_rest, neuron.v_th, neuron.v_reset))
@@ -126,7 +150,7 @@ def corrected(lif: AnalogLIF) -> AnalogLIF:
     neuron, tau, t_dead = lif.neuron, lif.tau_m, lif.t_dead
     rest, threshold, reset = (lif.voltage(v) for v in (neuron.v_rest, neuron.v_th, neuron.v_reset))
     nominal_slope = 0.5 * (threshold - rest) / tau  # at threshold, driven at 1.5 times rheobase
-    first = lif
+    first, cannot = lif, _impossible(neuron, lif.technology, lif.speed_up)
     try:
         _check_headroom(lif)
         for _ in range(12):
@@ -157,9 +181,9 @@ def corrected(lif: AnalogLIF) -> AnalogLIF:
                     " a smaller speed-up leaves them the time"
                 )
     except ValueError as error:
-        raise ValueError(f"{_impossible(first)}: {error}") from error
+        raise ValueError(f"{cannot}: {error}") from error
     raise ValueError(
-        f"{_impossible(lif)}: the last design has tau_m off by {slope / g_m - 1:.2%}, t_dead by "
+        f"{cannot}: the last design has tau_m off by {slope / g_m - 1:.2%}, t_dead by "
         f"{dead / t_dead - 1:.2%}, rest by {zero - rest:.2e} V, threshold by "
         f"{tripped - threshold:.2e} V, reset by {after - reset:.2e} V"
     )
@@ -193,5 +217,5 @@ def _check_inversion(lif: AnalogLIF, g_m: float) -> None:
         )
 
 
-def _impossible(lif: AnalogLIF) -> str:
-    return f"{lif.technology.name} cannot realise {lif.neuron} at speed-up {lif.speed_up:g}"
+def _impossible(neuron: LIF, technology: Technology, speed_up: float) -> str:
+    return f"{technology.name} cannot realise {neuron} at speed-up {speed_up:g}"

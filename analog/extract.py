@@ -263,7 +263,10 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     delays = np.array([_delay(lif, v_trip, slope, coarseness) for slope in slopes.tolist()])
     drives = [-rheobases * float(leak(v_trip)) for rheobases in _DRIVES]
     hold_slopes = (np.array(drives) + float(leak(v_trip))) / c_m
-    spikes = np.array([_spike(lif, v_trip, drive, leak, c_m, coarseness) for drive in drives])
+    about = _spike(lif, v_trip, reset, drives[1], leak, c_m, coarseness)[1]
+    spikes = np.array(
+        [_spike(lif, v_trip, about, drive, leak, c_m, coarseness) for drive in drives]
+    )
     holds, x = spikes[:, 0], np.log(hold_slopes)
     v_reset, step = (float(mean) for mean in spikes[:, 1:].mean(axis=0))
     values = {
@@ -367,6 +370,7 @@ def _lag(lif: AnalogLIF, v_trip: float, slope: float) -> float:
 def _spike(
     lif: AnalogLIF,
     v_trip: float,
+    target: float,
     drive: float,
     leak: PchipInterpolator,
     c_m: float,
@@ -374,11 +378,10 @@ def _spike(
 ) -> tuple[float, float, float]:
     """Spike edge to release (s), voltage after release (V), step at release (V), at one drive (A).
 
-    As in `benches.cycle`: after the first spike the current balances the leak at reset, so that the
-    membrane stays where it is; after the second it goes on, and the membrane's path is followed
-    back to that voltage with ``C dv/dt = I + i_leak(v)``.
+    As in `benches.cycle`: after the first spike the current balances the leak at `target` (V),
+    about the reset voltage, so that the membrane stays where it is; after the second it goes on,
+    and the membrane's path is followed back to that voltage with ``C dv/dt = I + i_leak(v)``.
     """
-    target = lif.voltage(lif.neuron.v_reset)
     half = lif.technology.supply / 2
     balance = -float(leak(target))
     slope = (drive + float(leak(v_trip))) / c_m

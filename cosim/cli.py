@@ -139,12 +139,14 @@ def _vectors(args: argparse.Namespace) -> int:
         raise ValueError("--verilog needs --on rtl")
     cases = read(args.file)
     not_run: list[str] = []
-    if args.on == "rtl":
-        require("g++", "rheobase vectors check --on rtl")
+    on = args.on
     if args.verilog is not None:
-        cases, others = with_modes(cases, args.verilog)
+        cases, others, circuit = with_modes(cases, args.verilog)
         not_run = [case.name for case in others]
-    found = check(cases, args.on, args.verilog)
+        on = "netlist" if circuit == "netlist" else on
+    if on == "rtl":
+        require("g++", "rheobase vectors check --on rtl")
+    found = check(cases, on, args.verilog)
     if args.json:
         answer: dict[str, object] = {
             "vectors": len(cases),
@@ -163,7 +165,7 @@ def _vectors(args: argparse.Namespace) -> int:
         )
     if len(found) > MOST_SHOWN:
         print(f"... and {len(found) - MOST_SHOWN} more (all with --json)")
-    print(f"{len(cases)} vectors on {args.on}: {len(found)} mismatches")
+    print(f"{len(cases)} vectors on {on}: {len(found)} mismatches")
     return 1 if found else 0
 
 
@@ -177,6 +179,12 @@ def _technology(args: argparse.Namespace) -> int:
     from .technology import run
 
     return run(args)
+
+
+def _chips(args: argparse.Namespace) -> int:
+    from .chips import run
+
+    return run(args, _experiment(args.experiment))
 
 
 def _written(args: argparse.Namespace, files: list[str]) -> int:
@@ -258,7 +266,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     check.add_argument(
         "--verilog", type=Path, metavar="FILE",
-        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote",
+        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote, or the"
+        " netlist.v of `rheobase fpga --datapath`, which runs in Icarus",
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
 
@@ -299,14 +308,37 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     technology.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
 
+    chips = add(
+        "chips", _chips,
+        "Monte Carlo of the transistor neuron's chips: spread, Pelgrom's prediction, calibration",
+    )  # fmt: skip
+    chips.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
+    chips.add_argument(
+        "--count", type=int, default=40, metavar="N", help="of chips (default: %(default)s)"
+    )
+    chips.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
+    chips.add_argument(
+        "--trim", nargs="+", choices=("leak", "threshold", "refractory"),
+        default=["leak", "threshold", "refractory"],
+        help="what calibration sets on each chip (default: all three)",
+    )  # fmt: skip
+    chips.add_argument(
+        "--window", type=float, default=0.05, metavar="SHARE",
+        help="relative error of the rate up to which a chip is good (default: %(default)s)",
+    )  # fmt: skip
+    chips.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
+    chips.add_argument("--quiet", action="store_true", help="show no progress")
+
     add("doctor", _doctor, "say which tools are there and what each is needed for")
     return parser
 
 
 def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
     what = fpga.add_mutually_exclusive_group()
-    kinds = "lif, loihi-lava, loihi-nengo, spinnaker or truenorth"
-    what.add_argument("--kind", default="lif", help=f"of neurons: {kinds} (default: %(default)s)")
+    what.add_argument(
+        "--kind", default="lif-shift",
+        help="of neurons, such as loihi-lava; another word lists all (default: %(default)s)",
+    )  # fmt: skip
     what.add_argument("--datapath", metavar="KIND", help="the datapath alone, in place of a core")
     for name, default in (("neurons", 256), ("axons", 256), ("weight-width", 4), ("lanes", 1)):
         fpga.add_argument(

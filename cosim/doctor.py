@@ -152,6 +152,7 @@ _PYTHON = (
     _Python("numpy", "arrays"),
     _Python("PySpice", "netlists"),
     _Python("pytest", "Verilog test benches"),
+    _Python("pyvcd", "waves of lock-step runs"),
     _Python("rich", "tables and progress"),
     _Python("schemdraw", "schematics"),
     _Python("scipy", "theory"),

@@ -66,6 +66,16 @@ class WhiteNoiseTable(_StimulusTable, tag="white noise", frozen=True):
     sigma: Volt
 
 
+class NoiseStepTable(_StimulusTable, tag="noise step", frozen=True):
+    """White noise that changes at `at`: `mu` and `sigma` before and after it; many trials."""
+
+    mu: tuple[Volt, Volt]
+    sigma: tuple[Volt, Volt]
+    at: Second
+    duration: Second
+    bin: Second
+
+
 class PoissonTable(_StimulusTable, tag="poisson", frozen=True):
     """Poisson synapses."""
 
@@ -98,7 +108,9 @@ class RecordedTable(_StimulusTable, tag="recorded current", frozen=True):
     stop: Second | None = None
 
 
-StimulusTable = ConstantTable | WhiteNoiseTable | PoissonTable | SpikesTable | RecordedTable
+StimulusTable = (
+    ConstantTable | WhiteNoiseTable | NoiseStepTable | PoissonTable | SpikesTable | RecordedTable
+)
 
 
 class ReferenceTable(Table, frozen=True):
@@ -176,7 +188,9 @@ class SpiceTable(Table, frozen=True):
     """``[spice]``: the transistor neuron.
 
     `technology` is "generic180" or a kit that ``PDK_ROOT`` leads to, "gf180mcu" or "sky130"; its
-    typical corner unless `corner` names another; `celsius` is the chip's temperature.
+    typical corner unless `corner` names another; `celsius` is the chip's temperature. Gates are so
+    large that mismatch gives rest and trip point, on the chip, the standard deviation `offset`; by
+    default as small as speed wants.
     """
 
     speed_up: Annotated[tuple[PositiveReal, ...], msgspec.Meta(min_length=1)] = (1.0,)
@@ -184,6 +198,7 @@ class SpiceTable(Table, frozen=True):
     technology: str = generic180.name
     corner: str = ""
     celsius: float = generic180.temperature
+    offset: Volt | None = None
     dt: Second = Second(1e-4)
     spikes: Positive = 20
     seed: Seed = 1
@@ -194,12 +209,17 @@ class SpiceTable(Table, frozen=True):
 
 
 class CheckTable(Table, frozen=True):
-    """``[check]``: what to compare and how finely; the budget may not be wider than that."""
+    """``[check]``: what to compare and how finely; the budget may not be wider than that.
+
+    `psth` and `psth_spice` are shares of the trials; all others are relative.
+    """
 
     observables: tuple[Literal["rate", "cv", "isi"], ...] = ("rate",)
     rate: Fraction = 0.02
     cv: Fraction = 0.03
     isi: Fraction = 0.03
+    psth: Fraction = 0.03
+    psth_spice: Fraction = 0.2
     design: Fraction = 0.03
     spikes: Fraction = 0.2
     range_error: Fraction = 0.05
@@ -376,6 +396,9 @@ def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
             return st.Constant(drives or tuple(i * neuron.resistance for i in table.current))
         case WhiteNoiseTable():
             return st.WhiteNoise(table.mu, table.sigma)
+        case NoiseStepTable():
+            before, after = map(st.WhiteNoise, table.mu, table.sigma)
+            return st.NoiseStep(before, after, table.at, table.duration, table.bin)
         case PoissonTable():
             return st.Poisson(table.rates, table.weights, table.mu)
         case SpikesTable():
@@ -408,6 +431,8 @@ def _check_settings(table: ExperimentTable) -> None:
                 )
     if table.spice is not None:
         _located("[spice]", table.spice.process)
+        if table.spice.offset is not None and not table.spice.offset > 0:
+            raise ValueError(f"[spice] offset must be > 0 V, not {float(table.spice.offset)!r}")
     lsb = getattr(table.rtl, "lsb", None)
     if lsb is not None and lsb <= 0:
         raise ValueError(f"[rtl] lsb must be > 0 V, not {float(lsb)!r}")
@@ -461,7 +486,8 @@ def make_experiment(data: dict[str, Any], path: Path) -> Experiment:
 
 FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
 PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
-BUILT_IN = FIRST + PLATFORMS
+PREDICTIONS = ("noise-step", "accelerated")
+BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
 
 
 def experiment_path(name: str) -> Path:

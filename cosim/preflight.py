@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from ..models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
+from ..models.stimulus import Constant, InputSpikes, NoiseStep, Poisson, RecordedCurrent, WhiteNoise
 from ..models.theory import siegert
 from ..models.units import show
 from .experiment import AnyRtlTable, Experiment, NamedStimulus, RtlTable
@@ -52,6 +52,22 @@ def _unplayable(experiment: Experiment, item: NamedStimulus) -> str | None:
                     f"a rate of {show(rate, 'Hz')} is too low to wait for the spikes:"
                     f" raise the drive or the noise, or ask for fewer spikes"
                 )
+        case NoiseStep():
+            if stimulus.bin > neuron.t_ref * (1 + 1e-9):
+                return (
+                    f"bin = {show(stimulus.bin, 's')} must be at most t_ref ="
+                    f" {show(neuron.t_ref, 's')}, so that a bin has one spike of a trial at most"
+                )
+            if "rtl" in item.on and not isinstance(experiment.rtl, RtlTable | None):
+                return "a noise step is played on the generic core only"
+            spice = (
+                () if experiment.spice is None or "spice" not in item.on else (experiment.spice,)
+            )
+            for dt in (*(dt for t in digital for dt in t.dt), *(t.dt for t in spice)):
+                try:
+                    stimulus.phases(float(dt))
+                except ValueError as error:
+                    return str(error)
         case InputSpikes() | RecordedCurrent():
             steps = [dt for t in digital for dt in t.dt]
             steps += [] if experiment.spice is None else [experiment.spice.dt]

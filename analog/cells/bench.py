@@ -23,7 +23,7 @@ class Design:
     ----------
     cell : Cell
     currents : dict of str to float
-        Current in A into each of the cell's bias nodes, from the supply.
+        Current in A into each of the cell's bias nodes, from the supply; a switch has none.
     """
 
     cell: Cell
@@ -51,7 +51,7 @@ class Design:
     @property
     def options(self) -> str:
         """Solver options for the least of the bias currents."""
-        return ngspice.options(max(1e-7 * min(self.currents.values()), 1e-19))
+        return ngspice.options(max(1e-7 * min(self.currents.values(), default=0.0), 1e-19))
 
     def measure(
         self, lines: str, vectors: Sequence[str], reltol: float = STATIC

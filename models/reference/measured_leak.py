@@ -10,6 +10,8 @@ a substep. A steady ramp then has its spike a lag after its crossing, and t_dead
 the crossing.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
@@ -155,10 +157,33 @@ def run(
     ValueError
         An argument is out of range, or the membrane falls below the table.
     """
-    drive = np.ascontiguousarray(current, float)
+    drive = np.asarray(current, float)
     if drive.ndim != 1:
         raise ValueError(f"current must have shape (steps,), not {drive.shape}")
-    if not np.isfinite(drive).all():
+    ((times, trace),) = _each(neuron, drive[None], dt, substeps, v0, lag)
+    return times, trace
+
+
+def trials(
+    neuron: MeasuredNeuron,
+    currents: ArrayLike,
+    dt: float,
+    *,
+    substeps: int = 4,
+    v0: float | None = None,
+    lag: float = 0.0,
+) -> list[NDArray[np.float64]]:
+    """Spike times in s of `run` under each of many currents, shape (trials, steps)."""
+    drives = np.asarray(currents, float)
+    if drives.ndim != 2:
+        raise ValueError(f"currents must have shape (trials, steps), not {drives.shape}")
+    return [times for times, _ in _each(neuron, drives, dt, substeps, v0, lag)]
+
+
+def _each(
+    neuron: MeasuredNeuron, drives: NDArray, dt: float, substeps: int, v0: float | None, lag: float
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    if not np.isfinite(drives).all():
         raise ValueError("current must be finite")
     if not 0 < dt < np.inf:
         raise ValueError(f"dt must be > 0 s, not {dt!r}")
@@ -171,12 +196,13 @@ def run(
         raise ValueError(f"v0 must be {neuron.v[0]:g} .. {neuron.v_trip!r} V, not {start!r}")
     cubics = np.ascontiguousarray(PchipInterpolator(neuron.v, neuron.i_leak).c)
     numbers = (neuron.c_m, neuron.v_trip, neuron.v_reset, neuron.t_dead, lag)
-    times, trace, left = _run(
-        drive, float(dt), float(start), substeps, neuron.v, cubics, *map(float, numbers)
-    )
-    if left >= 0:
-        raise ValueError(
-            f"the membrane fell below the measured table ({neuron.v[0]:g} V) in step {left}:"
-            " measure the leak further down"
+    for drive in np.ascontiguousarray(drives):
+        times, trace, left = _run(
+            drive, float(dt), float(start), substeps, neuron.v, cubics, *map(float, numbers)
         )
-    return np.array(times, float), trace
+        if left >= 0:
+            raise ValueError(
+                f"the membrane fell below the measured table ({neuron.v[0]:g} V) in step {left}:"
+                " measure the leak further down"
+            )
+        yield np.array(times, float), trace

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from rheobase.analog.lif import AnalogLIF
-from rheobase.analog.monte_carlo import Response, chips, each, environments, measure, rate, rheobase
+from rheobase.analog.mismatch import Study
+from rheobase.analog.monte_carlo import (
+    Failed,
+    Response,
+    chips,
+    each,
+    environments,
+    measure,
+    rate,
+    rheobase,
+    tried,
+)
 from rheobase.analog.sensitivity import shifted
 from rheobase.models.theory import measured_leak
 
@@ -67,6 +78,28 @@ def test_an_error_in_one_variant_goes_to_the_caller(matched: AnalogLIF) -> None:
     dead = off(matched)
     with pytest.raises(ValueError, match="the comparator does not trip between"):
         each(static, [matched, dead, matched])
+
+
+def test_a_chip_that_fails_is_recorded_and_the_others_go_on(matched: AnalogLIF) -> None:
+    """One whose comparator does not trip, and one that trips below rest."""
+    spontaneous = shifted(matched, {("comparator", "plus"): -0.055})
+    good, silent, active, again = each(tried(static), [matched, off(matched), spontaneous, matched])
+    assert good == again == static(matched)
+    assert isinstance(silent, Failed) and "comparator does not trip between" in silent.reason
+    assert isinstance(active, Failed) and "it fires without a current: it trips" in active.reason
+
+
+def test_a_failed_chip_counts_for_the_yield(studied: Study) -> None:
+    """Three of six fail before calibration, the first one for good."""
+    dead = Failed("it does not trip")
+    worse = replace(
+        studied, before=(dead,) * 3 + studied.before[3:], after=(dead, *studied.after[1:])
+    )
+    assert worse.failures == {
+        1: (dead.reason, dead.reason), 2: (dead.reason, ""), 3: (dead.reason, ""),
+    }  # fmt: skip
+    assert worse.yields(np.inf) == (0.5, 5 / 6)
+    assert np.all(worse.reduction > 1)
 
 
 def test_a_response_is_what_extraction_finds(circuits: Circuits) -> None:

@@ -14,13 +14,13 @@ import pytest
 from PySpice.Spice.Netlist import Circuit
 
 from rheobase.analog import pdk
-from rheobase.analog.cells.cell import Size
+from rheobase.analog.bias import design
 from rheobase.analog.lif import AnalogLIF
 from rheobase.analog.monte_carlo import chips, each, measure
-from rheobase.analog.sensitivity import MATCHING, Matching, Spread, drawn, predict, shifted
-from rheobase.analog.technology import generic180
+from rheobase.analog.sensitivity import Spread, drawn, predict, shifted
+from rheobase.analog.technology import Matching, generic180, matching_of
 
-from .conftest import enlarged
+from .conftest import BRUNEL, OFFSET
 
 GF180 = Path(os.environ.get("RHEOBASE_SHARED", "")) / "pdk" / "gf180mcu"
 BOUND = 3.5  # in standard errors: one false alarm in 2000 per number
@@ -148,6 +148,12 @@ def test_wrong_matching_figures_are_seen(spread: Spread, samples: tuple[np.ndarr
         assert abs(scores(wrong, draws).std() - 1) * np.sqrt(2 * len(draws)) > BOUND
 
 
+def test_the_design_has_the_offsets_that_it_was_asked_for(spread: Spread) -> None:
+    """Its laws are bounds: the mirrors' slope factor is larger, some gates larger than need be."""
+    assert np.all(spread.first[1:3] <= OFFSET)
+    assert np.all(spread.first[1:3] > 0.7 * OFFSET)
+
+
 class Quartered(AnalogLIF):
     """One transistor of the comparator has a quarter of its gate area."""
 
@@ -177,8 +183,8 @@ def test_a_transistor_of_a_quarter_of_the_area_is_seen(matched: AnalogLIF, sprea
 def test_gf180mcu_spreads_as_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real time; its model file draws thresholds only, over the area that the gates really have."""
     monkeypatch.setenv("PDK_ROOT", str(GF180))
-    lif = enlarged(pdk.gf180mcu(), 1.0, Size(1e-6, 16e-6), 1e-6)
-    found = predict(lif, static, MATCHING["gf180mcu"])
+    lif = design(BRUNEL, pdk.gf180mcu(), voltage_scale=2.5, offset=2e-3)
+    found = predict(lif, static, matching_of(lif.technology))
     drawn_chips = some(lif, 20)
     values, draws = np.array(each(static, drawn_chips)), each(drawn, drawn_chips)
     z = scores(found, draws)
@@ -190,9 +196,9 @@ def test_gf180mcu_spreads_as_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_be_predicted_is_told(matched: AnalogLIF) -> None:
     (chip,) = chips(matched, [1])
     with pytest.raises(ValueError, match="no seed of mismatch, not 1"):
-        predict(chip, static, MATCHING["generic180"])
+        predict(chip, static, matching_of(generic180))
     with pytest.raises(ValueError, match="no transistor moves"):
-        predict(matched, lambda lif: [lif.c_m], MATCHING["generic180"])
+        predict(matched, lambda lif: [lif.c_m], matching_of(generic180))
 
 
 def test_pelgroms_law() -> None:

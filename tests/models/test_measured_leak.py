@@ -181,3 +181,14 @@ def test_a_lag_under_noise_is_that_of_many_small_steps():
 def test_a_lag_is_within_the_dead_time(lag: float):
     with pytest.raises(ValueError, match="lag"):
         reference.run(measured(tanh), np.zeros(3), 1e-4, lag=lag)
+
+
+def test_many_trials_are_single_runs() -> None:
+    neuron, dt = measured(linear), 1e-4
+    currents = 2e-10 * np.random.default_rng(3).normal(1.5, 4.0, (4, 900))
+    found = reference.trials(neuron, currents, dt, lag=2e-4)
+    assert len(found) == 4 and sum(map(len, found)) > 4
+    for current, times in zip(currents, found, strict=True):
+        assert np.array_equal(times, reference.run(neuron, current, dt, lag=2e-4)[0])
+    with pytest.raises(ValueError, match=r"currents must have shape \(trials, steps\)"):
+        reference.trials(neuron, currents[0], dt)
