@@ -17,7 +17,7 @@ PLUGIN = "rheobase.cosim.pytest_plugin"
 PLANTED = """
 import pytest
 
-@pytest.mark.rheobase("experiment.toml", verilog="rtl/neuron_core.v")
+@pytest.mark.rheobase("experiment.toml", verilog="rtl/lif_core.v")
 def test_another_threshold():
     raise AssertionError("the body must not run")
 
