@@ -26,7 +26,8 @@ def _experiment(name: str) -> "Experiment":
     return built_in(name) if name in BUILT_IN else load(name)
 
 
-def _any_experiment(name: str) -> "Experiment | NetworkExperiment":
+def any_experiment(name: str) -> "Experiment | NetworkExperiment":
+    """A built-in experiment or network, or the one in a file."""
     from .experiment import BUILT_IN
     from .network_experiment import is_network, load_network
 
@@ -35,18 +36,26 @@ def _any_experiment(name: str) -> "Experiment | NetworkExperiment":
     return _experiment(name)
 
 
-def _verify(args: argparse.Namespace) -> int:
+def require_ready(
+    experiments: "list[Experiment | NetworkExperiment]", verilog: Path | None
+) -> None:
+    """Fail before a run if the Verilog file or a tool is missing."""
     from .doctor import require
-    from .experiment import FIRST
     from .preflight import needs
+
+    if verilog is not None and not verilog.is_file():
+        raise ValueError(f"--verilog {verilog}: no such file")
+    for tool in needs(experiments, verilog):
+        require(tool, "rheobase verify")
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from .experiment import FIRST
     from .report import print_table, require_writable, to_json, write
     from .verify import show_progress, verify
 
-    experiments = [_any_experiment(name) for name in args.experiment or FIRST]
-    if args.verilog is not None and not args.verilog.is_file():
-        raise ValueError(f"--verilog {args.verilog}: no such file")
-    for tool in needs(experiments, args.verilog):
-        require(tool, "rheobase verify")
+    experiments = [any_experiment(name) for name in args.experiment or FIRST]
+    require_ready(experiments, args.verilog)
     require_writable(args.output)
     with show_progress(args.quiet) as progress:
         run = verify(experiments, progress, args.verilog)

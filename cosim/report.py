@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import asdict
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import jinja2
 import numpy as np
@@ -249,8 +249,8 @@ def to_json(run: Run) -> str:
     return json.dumps(finite(results(run)), indent=1)
 
 
-def print_table(run: Run) -> None:
-    """The table of verdicts on standard output."""
+def print_table(run: Run, file: TextIO | None = None) -> None:
+    """The table of verdicts, on standard output unless a file is given."""
     table = Table(title=f"rheobase verify: {run.verdict}", title_justify="left")
     names = ("experiment", "stimulus", "substrate", "observable", "measured", "predicted")
     for name in (*names, "budget", "verdict"):
@@ -260,9 +260,9 @@ def print_table(run: Run) -> None:
         row = verdict_row(check, run.error_rate)
         verdict = f"[{colour[row['verdict']]}]{row['verdict']}"
         table.add_row(*(escape(row[n]) for n in (*names, "budget")), verdict)
-    console = Console()
+    console = Console(file=file)
     if not console.is_terminal:
-        console = Console(width=160)
+        console = Console(file=file, width=160)
     console.print(table)
 
 
