@@ -286,8 +286,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a TOML file: an experiment, and a [grid], a [[list]] or a [monte_carlo]",
     )  # fmt: skip
     sweep.add_argument(
-        "--output", type=Path, default=Path("rheobase-sweep"), metavar="FOLDER",
-        help="for the results; those that are there are not computed again (default: %(default)s)",
+        "--output", type=Path, metavar="FILE",
+        help="for the results, one JSON line each; those that it has are not computed again"
+        " (default: SWEEP's name with .jsonl, in this folder)",
     )  # fmt: skip
     where = sweep.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")

@@ -156,6 +156,7 @@ _PYTHON = (
     _Python("rich", "tables and progress"),
     _Python("schemdraw", "schematics"),
     _Python("scipy", "theory"),
+    _Python("threadpoolctl", "sweeps"),
     _Python("amaranth-boards", "bitstreams", extra="fpga"),
     _Python("bitwuzla", "proofs", extra="formal"),
     _Python("distributed", "sweeps on a Dask cluster", extra="cluster"),

@@ -1,13 +1,16 @@
 """Where the points of a sweep run: processes of this machine, or the workers of a Dask cluster.
 
-Both are a `Pool`: it takes pieces of work and gives back futures. A piece that was running in a
-process that died fails with one of `LOST`, on a cluster only after it has been tried on several
-workers. Processes start afresh (``spawn``): they share neither locks nor threads with this one.
+Both are a `Pool`: it takes pieces of work, one for each worker at a time, and gives back futures. A
+piece whose process died fails with one of the pool's `lost`; on a cluster only after it has been
+tried on several workers. Processes start afresh (``spawn``): they share neither locks nor threads
+with this one.
 """
 
 import multiprocessing
+import os
 import platform
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -25,14 +28,13 @@ CONNECT = 10  # s to wait for a scheduler
 class Pool(Protocol):
     """Workers that run one piece of work each at a time."""
 
-    workers: int
-    lost: tuple[type[Exception], ...]
+    lost: type[Exception]
+
+    def workers(self) -> int:
+        """How many there are now."""
 
     def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Have ``work(*args)`` run by any worker."""
-
-    def require_alive(self) -> None:
-        """Raise RuntimeError if there is nobody left who could do the work."""
+        """Have ``work(*args)`` run by a worker that is idle."""
 
 
 @cache
@@ -41,83 +43,101 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{p: metadata.version(p) for p in PACKAGES}}
 
 
-def unlike(there: Mapping[str, str | None]) -> str:
-    """How the versions of another process differ from those of this one; empty if they do not."""
-    return ", ".join(
-        f"{name} {there.get(name) or '(none)'} where {version} is wanted"
+def require_same(there: Mapping[str, str | None], who: str) -> None:
+    """Refuse another process whose versions are not those of this one.
+
+    Raises
+    ------
+    RuntimeError
+        Who has which versions, and which are wanted.
+    """
+    wrong = ", ".join(
+        f"{name} {there.get(name) or '(none)'}, and {version} is wanted"
         for name, version in versions().items()
         if there.get(name) != version
     )
+    if wrong:
+        raise RuntimeError(f"{who} has {wrong}")
+
+
+def _end_with_parent() -> None:
+    """Have Ctrl-C end this process without a traceback, and its parent's death without a trace."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Local:
-    """Processes of this machine; those that die are replaced."""
+    """Processes of this machine. Each has an executor of its own: none dies of another's work."""
 
-    lost: tuple[type[Exception], ...] = (BrokenProcessPool,)
+    lost: type[Exception] = BrokenProcessPool
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-        self._start()
+    def __init__(self, count: int) -> None:
+        self._executors = [self._process() for _ in range(count)]
+        self._futures: list[Future[Any] | None] = [None] * count  # the last one of each
 
-    def _start(self) -> None:
-        # Ctrl-C ends this process and, from a terminal, its children: without their tracebacks
-        self.executor = ProcessPoolExecutor(
-            self.workers, multiprocessing.get_context("spawn"),
-            signal.signal, (signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+    def _process(self) -> Executor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(1, context, _end_with_parent)
+
+    def workers(self) -> int:
+        return len(self._executors)
 
     def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
+        idle = next(i for i, f in enumerate(self._futures) if f is None or f.done())
         try:
-            return self.executor.submit(work, *args)
-        except BrokenProcessPool:
-            self._start()
-            return self.executor.submit(work, *args)
+            future = self._executors[idle].submit(work, *args)
+        except BrokenProcessPool:  # the last piece of work, or somebody, has killed it
+            self._executors[idle] = self._process()
+            future = self._executors[idle].submit(work, *args)
+        self._futures[idle] = future
+        return future
 
-    def require_alive(self) -> None:
-        """They are replaced."""
+    def close(self) -> None:
+        for executor in self._executors:
+            executor.shutdown()
 
 
 @contextmanager
-def local(workers: int) -> Iterator[Pool]:
+def local(count: int) -> Iterator[Pool]:
     """Processes of this machine, which end with the context, at once if it fails."""
     others = multiprocessing.active_children()
-    pool = _Local(workers)
+    pool = _Local(count)
     try:
         yield pool
-        pool.executor.shutdown()
     except BaseException:
         for process in multiprocessing.active_children():
             if process not in others:
                 process.terminate()
-        pool.executor.shutdown(cancel_futures=True)
         raise
+    finally:
+        pool.close()
 
 
 class _Cluster:
     """The workers of a Dask cluster."""
 
-    def __init__(self, client: Any, executor: Executor, address: str) -> None:
+    def __init__(self, client: Any) -> None:
         from distributed.scheduler import KilledWorker
 
-        self.lost: tuple[type[Exception], ...] = (KilledWorker,)
-        self._client, self._executor, self._address = client, executor, address
-        self.workers = len(client.nthreads())
+        self.lost: type[Exception] = KilledWorker
+        self._client, self._executor = client, client.get_executor(pure=False)
+
+    def workers(self) -> int:
+        try:
+            return len(self._client.nthreads())
+        except OSError:  # after a futile time
+            raise CancelledError from None
 
     def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
-        return self._executor.submit(work, *args)
-
-    def require_alive(self) -> None:
-        if not self._client.nthreads():
-            raise RuntimeError(f"--cluster {self._address}: no worker is left")
-
-
-def _require_same_versions(address: str, answer: Any) -> None:
-    """Refuse a cluster whose scheduler or workers have other versions than this process."""
-    for who, said in {"the scheduler": answer["scheduler"], **answer["workers"]}.items():
-        # Dask writes Python's version as 3.11.2.final.0
-        python = ".".join(said["host"]["python"].split(".")[:3])
-        if wrong := unlike({**said["packages"], "python": python}):
-            raise RuntimeError(f"--cluster {address}: {who} has {wrong}")
+        future: Future[Any] = self._executor.submit(work, *args)
+        return future
 
 
 @contextmanager
@@ -143,11 +163,11 @@ def cluster(address: str) -> Iterator[Pool]:
     with client:
         if not client.nthreads():
             raise RuntimeError(f"--cluster {address}: has no workers")
-        _require_same_versions(address, client.get_versions(packages=list(PACKAGES)))
-        executor = client.get_executor(pure=False)
+        answer: Any = client.get_versions(packages=list(PACKAGES))
+        for who, said in {"the scheduler": answer["scheduler"], **answer["workers"]}.items():
+            python = ".".join(said["host"]["python"].split(".")[:3])  # of 3.11.2.final.0
+            require_same({**said["packages"], "python": python}, f"--cluster {address}: {who}")
         try:
-            yield _Cluster(client, executor, address)
+            yield _Cluster(client)
         except CancelledError:
             raise RuntimeError(f"--cluster {address}: the scheduler is gone") from None
-        finally:
-            executor.shutdown(wait=False)

@@ -1,34 +1,36 @@
 """Sweeps: one function of many points, on local processes or on a Dask cluster, bit for bit alike.
 
 What a point gives depends on the point alone: not on the worker, on its neighbours or on when it
-runs (chance is seeded by what stands in the point). Points travel in batches, so that sending one
-costs little of the time it takes:
+runs. Chance is seeded by what stands in the point, and linear algebra keeps to one thread, for the
+number of threads changes the last bits of a sum. (So does another type of CPU: a cluster whose
+machines differ may differ in the last bits.)
+
+Points travel in batches, so that sending one costs little of the time it takes:
 
     size = min(BATCH / seconds of a point, points left / (2 workers)), 1 at least
 
 where the seconds are those of the last batch that came back; the second term keeps all workers busy
-to the end. Two batches for each worker are under way, so that none waits for its next one.
-
-A point that raises is recorded with its error. If a process dies, whatever it ran is run again,
-one point at a time and nothing beside it: a point whose process dies then, too, is recorded.
+to the end. A point that raises is recorded with its error. The points of a batch whose process died
+are run again, one at a time, and one whose process dies then, too, is recorded.
 """
 
 import hashlib
 import json
 import os
-import pickle
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from . import pools
 from .point_file import PointFile, Record
 
-BATCH = 0.5  # s that a batch is meant to take
+BATCH = 1.0  # s that a batch is meant to take
 PATIENCE = 30  # s without a result before one looks whether workers are left
 
 Point = dict[str, Any]
@@ -40,19 +42,15 @@ def _line(function: Callable[[Point], Any], number: int, point: Point) -> str:
     record: Record = {"point": number, "parameters": point}
     try:
         return json.dumps({**record, "result": function(point)}, allow_nan=False)
-    except Exception as error:
-        return _failed(record, f"{type(error).__name__}: {error}")
-
-
-def _failed(record: Record, error: str) -> str:
-    return json.dumps({**record, "error": error})
+    except (Exception, SystemExit) as error:
+        return json.dumps({**record, "error": f"{type(error).__name__}: {error}"})
 
 
 def _run(
     function: Callable[[Point], Any], batch: list[tuple[int, Point]]
 ) -> tuple[list[str], float, dict[str, str]]:
     """Run a batch on a worker: its lines, the seconds that it took, the versions it ran in."""
-    with _alone:
+    with _alone, threadpool_limits(1):
         started = perf_counter()
         lines = [_line(function, number, point) for number, point in batch]
         return lines, perf_counter() - started, pools.versions()
@@ -83,8 +81,8 @@ def sweep(
     workers : int, optional
         Processes on this machine; one for each core unless given.
     cluster : str, optional
-        ``tcp://host:port`` of a Dask scheduler whose workers run the points instead. They need the
-        same versions of Python, rheobase, numpy, numba and scipy.
+        ``tcp://host:port`` of a Dask scheduler whose workers run the points instead, each one point
+        at a time. They need the same versions of Python, rheobase, numpy, numba and scipy.
     content : str
         What else the results depend on; a file that was written with another is refused.
     progress : callable
@@ -98,13 +96,13 @@ def sweep(
     Raises
     ------
     TypeError
-        Function or points cannot be sent to workers.
+        Points that JSON cannot hold.
     ValueError
-        No points; `workers` below 1; `file` is of another sweep.
+        No points; `workers` below 1 or beside a `cluster`; `file` is of another sweep.
     OSError
         `file` cannot be written; the cluster cannot be reached.
     RuntimeError
-        Workers of other versions, none left; what was finished is in `file`.
+        A worker that cannot run points, or none left; what was finished is in `file`.
     """
     if not points:
         raise ValueError("points must be one at least")
@@ -115,38 +113,23 @@ def sweep(
     if workers < 1:
         raise ValueError(f"workers must be 1 or more, not {workers}")
     try:
-        pickle.dumps(function)
         every = json.dumps(list(points), allow_nan=False)
-    except (TypeError, ValueError, AttributeError, pickle.PicklingError) as error:
-        raise TypeError(f"function and points must be fit to be sent to workers: {error}") from None
-    module, name = function.__module__, getattr(function, "__qualname__", type(function).__name__)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"points must be what JSON can hold: {error}") from None
     header = {
-        "function": f"{module}.{name}",
         "versions": pools.versions(),
         "points": len(points),
         "sha256": hashlib.sha256(f"{every}\n{content}".encode()).hexdigest(),
     }
-    pool_of = pools.local(workers) if cluster is None else pools.cluster(cluster)
-    with pool_of as pool, PointFile(file, header) as done:
-        _require_workers(function, pool)
+    with pools.local(workers) if cluster is None else pools.cluster(cluster) as pool:
+        done = PointFile(file, header)
         _Sweep(function, points, pool, done, progress).run()
         done.finish()
     return [done.records[number] for number in range(len(points))]
 
 
-def _require_workers(function: Callable[[Point], Any], pool: pools.Pool) -> None:
-    """Send an empty batch: a worker that cannot even have the function would fail every point."""
-    try:
-        pool.submit(_run, function, []).result()
-    except pool.lost:
-        raise RuntimeError(
-            "no worker starts: a script calls `sweep` below `if __name__ == '__main__':`,"
-            " and the function must stand in a file"
-        ) from None
-
-
 class _Sweep:
-    """What is still to do, what is under way, and what a process died of."""
+    """What is still to do and what is under way."""
 
     def __init__(
         self,
@@ -156,66 +139,62 @@ class _Sweep:
         done: PointFile,
         progress: Callable[[str], None],
     ) -> None:
-        self.function, self.points, self.pool, self.done = function, points, pool, done
-        self.progress = progress
-        self.todo = deque(number for number in range(len(points)) if number not in done.records)
-        self.left = len(self.todo)
-        self.suspects: deque[int] = deque()  # of having killed a process; the first runs alone
-        self.running: dict[Future[Any], list[int]] = {}
-        self.seconds = BATCH  # that a point takes: until one is measured, batches are of one
-        self.shown = -1
+        self._function, self._points, self._pool, self._done = function, points, pool, done
+        self._progress, self._shown = progress, -1
+        self._todo = deque(number for number in range(len(points)) if number not in done.records)
+        self._suspects: deque[int] = deque()  # whose batch was lost; they run one by one
+        self._running: dict[Future[Any], list[int]] = {}
+        self._seconds = BATCH  # that a point takes: until one is measured, batches are of one
 
     def run(self) -> None:
         """Until every point has its line."""
         self._show()
-        while self.todo or self.suspects or self.running:
-            self._submit()
-            finished, _ = wait(self.running, PATIENCE, FIRST_COMPLETED)
-            if not finished:
-                self.pool.require_alive()
+        while self._todo or self._suspects or self._running:
+            workers = self._pool.workers()
+            while (self._todo or self._suspects) and len(self._running) < max(workers, 1):
+                self._start(self._next(workers))
+            finished, _ = wait(self._running, PATIENCE, FIRST_COMPLETED)
+            if not finished and self._pool.workers() == 0:
+                raise RuntimeError("no worker is left")
             for future in finished:
                 self._collect(future)
             self._show()
 
-    def _submit(self) -> None:
-        if self.suspects:
-            if not self.running:
-                self._start([self.suspects[0]])
-            return
-        while self.todo and len(self.running) < 2 * self.pool.workers:
-            share = -(-len(self.todo) // (2 * self.pool.workers))
-            size = max(1, min(int(BATCH / max(self.seconds, 1e-6)), share))
-            self._start([self.todo.popleft() for _ in range(size)])
+    def _next(self, workers: int) -> list[int]:
+        if self._suspects:
+            return [self._suspects.popleft()]
+        share = len(self._todo) // (2 * max(workers, 1))
+        size = max(1, min(int(BATCH / max(self._seconds, 1e-6)), share))
+        return [self._todo.popleft() for _ in range(size)]
 
     def _start(self, batch: list[int]) -> None:
-        numbered = [(number, self.points[number]) for number in batch]
-        future = self.pool.submit(_run, self.function, numbered)
-        self.running[future] = batch
+        numbered = [(number, self._points[number]) for number in batch]
+        self._running[self._pool.submit(_run, self._function, numbered)] = batch
 
     def _collect(self, future: Future[Any]) -> None:
-        batch = self.running.pop(future)
-        alone = bool(self.suspects) and batch == [self.suspects[0]]
+        batch = self._running.pop(future)
         try:
             lines, seconds, versions = future.result()
-            if wrong := pools.unlike(versions):  # a worker that came after the sweep had begun
-                raise RuntimeError(f"a worker of the cluster has {wrong}")
-            self.seconds = seconds / len(batch)
-        except self.pool.lost:
-            if not alone:
-                self.suspects.extend(batch)
+        except self._pool.lost:
+            if len(batch) > 1:
+                self._suspects.extend(batch)
                 return
-            record = {"point": batch[0], "parameters": self.points[batch[0]]}
-            lines = [_failed(record, "its process died")]
-        if alone:
-            self.suspects.popleft()
-        self.done.append(lines)
-        self.left -= len(batch)
+            record = {"point": batch[0], "parameters": self._points[batch[0]]}
+            lines = [json.dumps({**record, "error": "its process died"})]
+        except CancelledError:
+            raise
+        except Exception as error:  # not the function's: `_line` records those
+            raise RuntimeError(f"a worker cannot run points: {error}") from error
+        else:
+            pools.require_same(versions, "a worker")  # it may be one that came later
+            self._seconds = seconds / len(batch)
+        self._done.append(lines)
 
     def _show(self) -> None:
         """Tell how far the sweep is, at most once for each percent."""
-        count = len(self.points)
-        done = count - self.left
-        if (percent := 100 * done // count) != self.shown:
-            failed = sum("error" in record for record in self.done.records.values())
-            self.progress(f"{done} of {count} points" + (f", {failed} failed" if failed else ""))
-            self.shown = percent
+        count, records = len(self._points), self._done.records
+        if (percent := 100 * len(records) // count) != self._shown:
+            failed = sum("error" in record for record in records.values())
+            told = f", {failed} failed" if failed else ""
+            self._progress(f"{len(records)} of {count} points{told}")
+            self._shown = percent

@@ -19,6 +19,7 @@ import argparse
 import copy
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -26,21 +27,11 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as Printed
 
 from ..models.stimulus import RecordedCurrent
 from ..models.units import parse, unit_of
 from .doctor import require
-from .experiment import (
-    BUILT_IN,
-    Experiment,
-    Positive,
-    Seed,
-    experiment_path,
-    make_experiment,
-)
+from .experiment import Experiment, Positive, Seed, experiment_path, make_experiment
 from .network_experiment import BUILT_IN_NETWORKS, make_network, network_path
 from .neuron_table import ExperimentError, Table, convert, read_toml
 from .point_file import Record
@@ -49,8 +40,7 @@ from .report import finite, results
 from .sweep import Point, sweep
 from .verify import CONFIDENCE, AnyExperiment, show_progress, verify
 
-ROWS = 50  # of the printed table; the file has all
-NAME = "results.jsonl"
+MOST_SHOWN = 20  # points that do not agree; the file has all
 
 Bounds = tuple[Any, Any]
 
@@ -71,7 +61,7 @@ class MonteCarloTable(Table, frozen=True):
     seed: Seed = 1
 
 
-class SweepFileTable(Table, frozen=True):
+class SweepTable(Table, frozen=True):
     """A whole file."""
 
     experiment: str
@@ -82,9 +72,16 @@ class SweepFileTable(Table, frozen=True):
 
 @dataclass(frozen=True)
 class Judge:
-    """What runs on the workers: `verify` of the experiment in `path` with a point's values.
+    """What runs on the workers: `verify` of an experiment with a point's values.
 
-    `tables` are those of the file; `confidence` that of one point.
+    Attributes
+    ----------
+    tables : dict
+        Those of the experiment's file.
+    path : Path
+        That file.
+    confidence : float
+        Of one point.
     """
 
     tables: dict[str, Any]
@@ -112,17 +109,36 @@ class Judge:
         return {k: v for k, v in found.items() if k not in ("seconds", "provenance")}
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep file asks for.
+
+    Attributes
+    ----------
+    judge : Judge
+    points : list of dict
+        The values of each point by their keys.
+    content : str
+        A digest of all that the results depend on but the points.
+    tools : list of str
+        Those that the experiments need, as `doctor` names them.
+    """
+
+    judge: Judge
+    points: list[Point]
+    content: str
+    tools: list[str]
+
+
 def _put(tables: dict[str, Any], key: str, value: Any) -> None:
     """Replace, or add, the value that a key leads to."""
     *way, last = key.split(".")
     at: Any = tables
     for word in way:
         if isinstance(at, list):
-            names = [str(each.get("name", "")) for each in at if isinstance(each, dict)]
-            number = names.index(word) if word in names else int(word) - 1 if word.isdigit() else -1
-            at = at[number] if 0 <= number < len(at) else None
-        else:
-            at = at.get(word)
+            named = {each["name"]: each for each in at if isinstance(each, dict) and "name" in each}
+            at = {str(number): each for number, each in enumerate(at, 1)} | named
+        at = at.get(word)
         if not isinstance(at, dict | list):
             raise ExperimentError(f"{key}: the experiment has no {word!r}")
     if not isinstance(at, dict):
@@ -137,32 +153,28 @@ def _draw(law: dict[str, Any], rng: np.random.Generator) -> Any:
     if len(given) != 1:
         raise ValueError("give one of normal, uniform and integers")
     ((kind, (a, b)),) = given.items()
-    if kind == "integers":
-        if a > b:
-            raise ValueError(f"integers = [{a}, {b}] must be [low, high]")
-        return int(rng.integers(a, b, endpoint=True))
     unit = unit_of(a) if isinstance(a, str) else ""
-    first, second = (parse(each, unit) if unit else _real(each) for each in (a, b))
-    if kind == "uniform" and first > second:
-        raise ValueError(f"uniform = [{a!r}, {b!r}] must be [low, high]")
-    if kind == "normal" and second < 0:
-        raise ValueError(f"normal = [{a!r}, {b!r}]: a standard deviation must be >= 0")
-    drawn = rng.normal(first, second) if kind == "normal" else rng.uniform(first, second)
+    first, second = (parse(each, unit) for each in (a, b)) if unit else (a, b)
+    if not all(isinstance(each, float | int) for each in (first, second)):
+        raise ValueError(f"{kind} = [{a!r}, {b!r}] must be two numbers or two quantities")
+    if kind == "normal":
+        if second < 0:
+            raise ValueError(f"normal = [{a!r}, {b!r}]: a standard deviation must be >= 0")
+        drawn = rng.normal(first, second)
+    elif first > second:
+        raise ValueError(f"{kind} = [{a!r}, {b!r}] must be [low, high]")
+    elif kind == "uniform":
+        drawn = rng.uniform(first, second)
+    else:
+        return int(rng.integers(a, b, endpoint=True))
     return f"{drawn!r} {unit}" if unit else drawn
-
-
-def _real(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{value!r} must be a number, as the other one is")
-    return float(value)
 
 
 def _drawn(data: dict[str, Any]) -> list[Point]:
     table: MonteCarloTable = convert(data, MonteCarloTable)
     points = []
     for number in range(table.points):
-        rng = np.random.default_rng([table.seed, number])
-        point = {}
+        rng, point = np.random.default_rng([table.seed, number]), {}
         for key, law in table.vary.items():
             try:
                 point[key] = _draw(law, rng)
@@ -172,16 +184,26 @@ def _drawn(data: dict[str, Any]) -> list[Point]:
     return points
 
 
-def read(path: Path) -> tuple[Judge, list[Point], str]:
-    """What a sweep file asks for.
+def _points(data: dict[str, Any], table: SweepTable) -> list[Point]:
+    ways = [way for way in ("grid", "list", "monte_carlo") if way in data]
+    if len(ways) != 1:
+        raise ValueError("give one of [grid], [[list]] and [monte_carlo]")
+    try:
+        if table.list is not None:
+            return list(table.list)
+        if table.monte_carlo is not None:
+            return _drawn(table.monte_carlo)
+        grid = table.grid or {}
+        points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+        if not points:
+            raise ValueError("a key has no values")
+        return points
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"[{ways[0]}]: {error}") from None
 
-    Returns
-    -------
-    judge : Judge
-    points : list of dict
-        The values of each point by their keys.
-    content : str
-        All that the results depend on but the points.
+
+def read(path: Path) -> Plan:
+    """What a sweep file asks for.
 
     Raises
     ------
@@ -190,39 +212,27 @@ def read(path: Path) -> tuple[Judge, list[Point], str]:
     """
     data = read_toml(path)
     try:
-        table: SweepFileTable = convert(data, SweepFileTable)
-        ways = [w for w in ("grid", "list", "monte_carlo") if getattr(table, w) is not None]
-        if len(ways) != 1:
-            raise ValueError("give one of [grid], [[list]] and [monte_carlo]")
+        table: SweepTable = convert(data, SweepTable)
+        points = _points(data, table)
     except (ValueError, TypeError) as error:
         raise ExperimentError(f"{path}: {error}") from None
-    try:
-        if table.grid is not None:
-            points = [dict(zip(table.grid, v, strict=True)) for v in product(*table.grid.values())]
-            if not points:
-                raise ValueError("a key has no values")
-        else:
-            points = list(table.list) if table.list else _drawn(table.monte_carlo or {})
-    except (ValueError, TypeError) as error:
-        raise ExperimentError(f"{path}: [{ways[0]}]: {error}") from None
-    where = _experiment_path(table.experiment, path.parent)
+    name = table.experiment
+    where = network_path(name) if name in BUILT_IN_NETWORKS else experiment_path(name)
+    if where == Path(name):
+        where = (path.parent / name).resolve()
     judge = Judge(read_toml(where), where, CONFIDENCE ** (1 / len(points)))
     content = hashlib.sha256(json.dumps(judge.tables, default=str).encode())
+    tools: list[str] = []
     for number, point in enumerate(points):
         try:
             experiment = judge.experiment(point)
         except (ValueError, TypeError) as error:
             raise ExperimentError(f"{path}: point {number}, {_words(point)}: {error}") from None
+        tools += needs([experiment])
         for item in experiment.stimuli if isinstance(experiment, Experiment) else ():
             if isinstance(item.stimulus, RecordedCurrent):
                 content.update(item.stimulus.t.tobytes() + item.stimulus.i.tobytes())
-    return judge, points, content.hexdigest()
-
-
-def _experiment_path(name: str, folder: Path) -> Path:
-    if name in BUILT_IN:
-        return experiment_path(name)
-    return network_path(name) if name in BUILT_IN_NETWORKS else (folder / name).resolve()
+    return Plan(judge, points, content.hexdigest(), list(dict.fromkeys(tools)))
 
 
 def _words(point: Point) -> str:
@@ -231,40 +241,29 @@ def _words(point: Point) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Run the sweep of a file, print how its points went; 1 unless all agree."""
-    judge, points, content = read(args.file)
-    for tool in needs([judge.experiment(point) for point in points]):
-        require(tool, "rheobase sweep")
-    file = args.output / NAME
+    plan = read(args.file)
+    if args.cluster is None:
+        for tool in plan.tools:
+            require(tool, "rheobase sweep")
+    file = args.output or Path(f"{args.file.stem}.jsonl")
     with show_progress(args.quiet) as progress:
         records = sweep(
-            judge, points, file, workers=args.workers, cluster=args.cluster, content=content,
-            progress=progress,
+            plan.judge, plan.points, file, workers=args.workers, cluster=args.cluster,
+            content=plan.content, progress=progress,
         )  # fmt: skip
-    outcomes = [_outcome(record) for record in records]
-    agreed = sum(outcome == "agree" for outcome in outcomes)
+    counts = Counter({"agree": 0, "disagree": 0, "inconclusive": 0, "failed": 0})
+    odd = []
+    for record in records:
+        verdict = record["result"]["verdict"] if "result" in record else "failed"
+        counts[verdict] += 1
+        if verdict != "agree":
+            why = record.get("error", "see its checks")
+            odd.append(f"point {record['point']}, {_words(record['parameters'])}: {verdict}: {why}")
     if args.json:
-        print(json.dumps({"points": len(points), "agree": agreed, "file": str(file)}))
+        print(json.dumps({"points": len(records), **counts, "file": str(file)}))
     else:
-        _print_table(records, outcomes)
-        print(f"{agreed} of {len(points)} points agree; results: {file.resolve()}")
-    return 0 if agreed == len(points) else 1
-
-
-def _outcome(record: Record) -> str:
-    return str(record["error"] if "error" in record else record["result"]["verdict"])
-
-
-def _print_table(records: list[Record], outcomes: list[str]) -> None:
-    keys = list(dict.fromkeys(key for record in records for key in record["parameters"]))
-    table = Printed()
-    for name in ("point", *keys, "verdict"):
-        table.add_column(escape(name), overflow="fold")
-    for record, outcome in list(zip(records, outcomes, strict=True))[:ROWS]:
-        values = (str(record["parameters"].get(key, "")) for key in keys)
-        table.add_row(*(escape(cell) for cell in (str(record["point"]), *values, outcome)))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=160)
-    console.print(table)
-    if len(records) > ROWS:
-        print(f"({ROWS} of {len(records)} points; the file has all)")
+        if len(odd) > MOST_SHOWN:
+            odd[MOST_SHOWN:] = [f"... and {len(odd) - MOST_SHOWN} more"]
+        told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+        print(*odd, f"{len(records)} points: {told}; results: {file.resolve()}", sep="\n")
+    return 0 if counts["agree"] == len(records) else 1
