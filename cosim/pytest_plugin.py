@@ -11,6 +11,7 @@ pytest imports this file whenever it starts, so all that is heavy is imported wh
 
 import hashlib
 import html
+import inspect
 import io
 import re
 from collections.abc import Callable
@@ -154,9 +155,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     verify = fixture if isinstance(fixture, Verify) else Verify(pyfuncitem)
     for marker in reversed(markers):  # as they stand in the file, from the function upwards
         try:
-            verify(*marker.args, **marker.kwargs)
+            inspect.signature(verify).bind(*marker.args, **marker.kwargs)
         except TypeError as error:
             pytest.fail(f"@pytest.mark.rheobase: {error}", pytrace=False)
+        verify(*marker.args, **marker.kwargs)
 
 
 @pytest.fixture
