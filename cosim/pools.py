@@ -155,8 +155,10 @@ def cluster(address: str) -> Iterator[Pool]:
     """
     require("distributed", "rheobase sweep --cluster")
     from distributed import Client
+    from distributed.comm import parse_address, parse_host_port
 
     try:
+        parse_host_port(parse_address(address, strict=True)[1])  # a bad one breaks the client
         client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise OSError(f"--cluster {address}: cannot be reached: {error}") from None

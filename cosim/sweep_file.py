@@ -31,7 +31,7 @@ import numpy as np
 from ..models.stimulus import RecordedCurrent
 from ..models.units import parse, unit_of
 from .doctor import require
-from .experiment import Experiment, Positive, Seed, experiment_path, make_experiment
+from .experiment import BUILT_IN, Experiment, Positive, Seed, experiment_path, make_experiment
 from .network_experiment import BUILT_IN_NETWORKS, make_network, network_path
 from .neuron_table import ExperimentError, Table, convert, read_toml
 from .point_file import Record
@@ -217,8 +217,11 @@ def read(path: Path) -> Plan:
     except (ValueError, TypeError) as error:
         raise ExperimentError(f"{path}: {error}") from None
     name = table.experiment
-    where = network_path(name) if name in BUILT_IN_NETWORKS else experiment_path(name)
-    if where == Path(name):
+    if name in BUILT_IN:
+        where = experiment_path(name)
+    elif name in BUILT_IN_NETWORKS:
+        where = network_path(name)
+    else:
         where = (path.parent / name).resolve()
     judge = Judge(read_toml(where), where, CONFIDENCE ** (1 / len(points)))
     content = hashlib.sha256(json.dumps(judge.tables, default=str).encode())

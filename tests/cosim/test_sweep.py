@@ -401,7 +401,7 @@ def test_a_cluster_that_cannot_be_reached_is_one_clear_error(
     swept: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "CONNECT", 1)
-    for address in ("tcp://127.0.0.1:1", "no address"):
+    for address in ("tcp://127.0.0.1:1", "tcp://no-port", "no-scheme:1"):
         with pytest.raises(OSError, match=f"^--cluster {address}: cannot be reached: "):
             sweep(swept.noisy, POINTS, tmp_path / "r.jsonl", cluster=address)
     assert not (tmp_path / "r.jsonl").exists()
