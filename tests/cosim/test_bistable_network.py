@@ -1,4 +1,3 @@
-# amaranth: UnusedElaboratable=no
 """A network core that holds a memory: excitatory neurons with two rates (Amit & Brunel 1997).
 
 The network starts at its lower rate; a volley of excitatory spikes takes it up, one of inhibitory
@@ -6,19 +5,14 @@ spikes down again. The core gives the integer network's spikes. The unstable fix
 field parts the two states. The upper rate itself is not the mean field's, which is unstable there.
 """
 
-from functools import partial
-
 import numpy as np
 import pytest
 
-from rheobase.cosim.engines.network import NetworkEngine
-from rheobase.hdl.core import Core
-from rheobase.models.integer.quantise import quantise
-from rheobase.models.integer.quantise_network import quantise_network
 from rheobase.models.neuron import LIF
 from rheobase.models.reference.connectivity import FixedInDegree, Pairs
 from rheobase.models.reference.elements import Poisson, Population, Projection, SpikeTrains
 from rheobase.models.theory import mean_field
+from tests.on_core import played
 
 N, IN_DEGREE, DT, DELAY = 300, 60, 0.5e-3, 6e-3
 NEURON = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=5e-3)
@@ -41,23 +35,10 @@ def rates(weight: float) -> list[float]:
         Projection(volley(UP, rng), neurons, one_to_one, 6e-3, DT),
         Projection(volley(DOWN, rng), neurons, one_to_one, -6e-3, DT),
     ]
-    made = quantise_network(
-        [neurons], projections, [Poisson(neurons, *NOISE)], DT,
-        partial(quantise, width=13, lsb=20e-6), slots=16,
-    )  # fmt: skip
-    steps = round(END / DT)
-    events = made.events(steps, 1)
-    largest = int(np.abs(made.network.synapses.weight).max())
-    done = NetworkEngine(Core(made.network, weight_width=largest.bit_length() + 1)).run(
-        *events, steps
-    )
-    wanted = made.network.run(*events, steps)
-    assert done.violations == ()
-    assert (done.dropped, done.saturated) == (0, wanted.saturated)
-    assert all(map(np.array_equal, done.spikes, wanted.spikes))
-    at = done.spikes[0] * DT
+    noise = [Poisson(neurons, *NOISE)]
+    found = played([neurons], projections, noise, DT, END, width=13, lsb=20e-6, slots=16)
     windows = ((0.2, UP), (UP + 2 * KICK, DOWN), (DOWN + 2 * KICK, END))
-    return [float(((at >= a) & (at < b)).sum() / (N * (b - a))) for a, b in windows]
+    return [found.rate(0, *window) for window in windows]
 
 
 def fixed_points(weight: float) -> list[float]:
