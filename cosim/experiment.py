@@ -459,7 +459,17 @@ def load(path: str | Path) -> Experiment:
         File, key and value of the first mistake, and what is allowed.
     """
     path = Path(path)
-    data = read_toml(path)
+    return make_experiment(read_toml(path), path)
+
+
+def make_experiment(data: dict[str, Any], path: Path) -> Experiment:
+    """The experiment that the tables of the file `path` describe.
+
+    Raises
+    ------
+    ExperimentError
+        File, key and value of the first mistake, and what is allowed.
+    """
     table: ExperimentTable = _located(str(path), lambda: _convert(data))
     neuron: LIF = _located(f"{path}: [neuron]", lambda: make_neuron(table.neuron))
     _located(str(path), lambda: _check_settings(table))
@@ -484,7 +494,14 @@ PREDICTIONS = ("noise-step", "accelerated", "mismatch")
 BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
 
 
+def experiment_path(name: str) -> Path:
+    """The file of a built-in experiment, or the one that is named."""
+    if name not in BUILT_IN:
+        return Path(name)
+    with resources.as_file(resources.files(__package__) / "experiments" / f"{name}.toml") as path:
+        return path
+
+
 def built_in(name: str) -> Experiment:
     """One of the experiments in `BUILT_IN`."""
-    with resources.as_file(resources.files(__package__) / "experiments" / f"{name}.toml") as path:
-        return load(path)
+    return load(experiment_path(name))
