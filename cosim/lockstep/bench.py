@@ -25,7 +25,7 @@ from typing import Any, TextIO
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import RisingEdge, Timer
+from cocotb.triggers import FallingEdge, RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
 from ...analog.granted import Change, Granted
@@ -137,12 +137,16 @@ class Master:
             self.note(kind, int(signal.value) & mask)
 
     async def offer(self) -> None:
-        """Events from elsewhere, each at its time or as soon as the core takes it."""
+        """Events from elsewhere, each at its time or as soon as the core takes it.
+
+        They change at falling edges: at a rising one, the core might take it before it is there.
+        """
         dut = self.dut
         for time, axon in self.job["events"]:
             if (wait := time - self.time()) > 0:
                 dut.i__valid.value = 0
                 await Timer(wait, "ps")
+                await FallingEdge(dut.clk)
             dut.i__valid.value, dut.i__payload.value = 1, axon
             await RisingEdge(dut.clk)
             while not int(dut.i__ready.value):
