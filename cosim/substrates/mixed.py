@@ -33,7 +33,7 @@ from .mixed_system import Timing, Wired, sources, system, transistors, wired
 from .network import Bench, quantised, reference_rates, stepped, theory
 
 FACTORS = (0.7, 0.85, 1.0, 1.2, 1.4)  # of the rates heard, at which the equations are asked
-PIECES = 10  # of a run: their scatter is the statistical error
+PIECES = 20  # of a run: their scatter is the statistical error
 _PS = 1e-12
 
 

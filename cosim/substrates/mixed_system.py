@@ -17,6 +17,7 @@ from math import ceil
 
 import numpy as np
 
+from ...analog.bombardment import EDGE
 from ...analog.group import Group
 from ...analog.group import Synapse as GroupSynapse
 from ...models.integer.quantise_network import QuantisedNetwork, quantise_network
@@ -239,6 +240,6 @@ def system(
         cores_for([core.made.network], [ticks])[0],
         core.axon, core.routes,
         timing.clock, timing.tick, timing.width, timing.gap, timing.delay,
-        lif.tau_m / 25, 0.02 * timing.width * timing.clock * _PS,
+        lif.tau_m / 25, EDGE * timing.width * timing.clock * _PS,
         tuple(zip(times[order].tolist(), axons[order].tolist(), strict=True)),
     )  # fmt: skip
