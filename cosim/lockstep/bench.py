@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
@@ -81,13 +80,9 @@ class Master:
 
     async def reset(self) -> None:
         """Reset the core; the chip's time begins with a rising edge of its clock."""
-        dut = self.dut
-        Clock(dut.clk, self.job["clock"], unit="ps").start()
-        dut.rst.value, dut.spikes.value = 1, 0
-        dut.i__valid.value, dut.i__payload.value = 0, 0
         for _ in range(RESET):
-            await RisingEdge(dut.clk)
-        dut.rst.value = 0
+            await RisingEdge(self.dut.clk)
+        self.dut.rst.value = 0
         self.job["reset"] = int(get_sim_time("ps"))
 
     async def watch_announced(self) -> None:

@@ -363,7 +363,7 @@ def test_waves_show_both_halves_on_one_axis(system: System, record: Record) -> N
     """Spike wires rise in the file when the spike nodes pass half the supply there."""
     path, saved = waves.write(system, record)
     found = read_vcd(path)
-    wires = found["mixed_core.spikes"]
+    wires = found["lockstep.core.spikes"]
     half = system.groups[0].high / 2
     for k in range(ANALOG):
         node = found[f"analog.spike{k}"]
@@ -374,8 +374,8 @@ def test_waves_show_both_halves_on_one_axis(system: System, record: Record) -> N
         assert len(rises) >= 2
         assert np.all(np.abs(crossing(times, volts, half) - rises) < 100)  # ps
         assert found[f"analog.m{k}"].times == node.times
-    assert any(word for word in found["mixed_core.pulses"].values if isinstance(word, int))
+    assert any(word for word in found["lockstep.core.pulses"].values if isinstance(word, int))
     for line in saved.read_text().splitlines():
-        if line.startswith(("analog.", "mixed_core.")):
+        if line.startswith(("analog.", "lockstep.core.")):
             assert re.sub(r"\[.*", "", line) in found
-    assert "analog.m2" in saved.read_text() and "mixed_core.pulses[5:0]" in saved.read_text()
+    assert "analog.m2" in saved.read_text() and "lockstep.core.pulses[5:0]" in saved.read_text()
