@@ -122,6 +122,11 @@ class Session:
             good, answer = pickle.load(self._process.stdout)
             if good:
                 return dict(answer)
+            if re.search("timestep too small|singular", str(answer), re.I):
+                answer = (
+                    "the netlist does not converge, as with a loop of voltage sources, a node that"
+                    f" only gates touch, or a model that jumps ({answer})"
+                )
             raise NgspiceError(f"ngspice failed: {answer}{messages(self._folder / libngspice.LOG)}")
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             status = self._process.wait()

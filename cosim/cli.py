@@ -14,6 +14,7 @@ from .theory.command import run as run_theory
 
 if TYPE_CHECKING:
     from .experiment import Experiment
+    from .network_experiment import NetworkExperiment
 
 MOST_SHOWN = 50  # mismatches of golden vectors
 USAGE = 2  # exit code of a mistake in what was asked for; 1 means that a check did not agree
@@ -25,6 +26,15 @@ def _experiment(name: str) -> "Experiment":
     return built_in(name) if name in BUILT_IN else load(name)
 
 
+def _any_experiment(name: str) -> "Experiment | NetworkExperiment":
+    from .experiment import BUILT_IN
+    from .network_experiment import is_network, load_network
+
+    if name not in BUILT_IN and is_network(name):
+        return load_network(name)
+    return _experiment(name)
+
+
 def _verify(args: argparse.Namespace) -> int:
     from .doctor import require
     from .experiment import FIRST
@@ -32,7 +42,7 @@ def _verify(args: argparse.Namespace) -> int:
     from .report import print_table, require_writable, to_json, write
     from .verify import show_progress, verify
 
-    experiments = [_experiment(name) for name in args.experiment or FIRST]
+    experiments = [_any_experiment(name) for name in args.experiment or FIRST]
     if args.verilog is not None and not args.verilog.is_file():
         raise ValueError(f"--verilog {args.verilog}: no such file")
     for tool in needs(experiments, args.verilog):
@@ -86,8 +96,28 @@ def _spice(args: argparse.Namespace) -> int:
     from .substrates.spice import write_deck
 
     require("libngspice", "rheobase spice")
+    if args.neuron is not None:
+        return _neuron(args)
+    if args.technology is not None:
+        raise ValueError("--technology belongs to --neuron: an experiment names its own")
     experiment = _experiment(args.experiment)
     files = write_deck(experiment, args.output, args.speed_up, args.stimulus)
+    return _written(args, [str(file) for file in files])
+
+
+def _neuron(args: argparse.Namespace) -> int:
+    from ..analog.export import write_neuron
+    from ..analog.neurons.kinds import KINDS
+    from .technology import named
+
+    for name in ("speed_up", "stimulus"):
+        if getattr(args, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} belongs to an experiment")
+    if args.neuron not in KINDS:
+        raise ValueError(f"--neuron must be one of {', '.join(KINDS)}, not {args.neuron!r}")
+    example = KINDS[args.neuron](named(args.technology or "generic180"))
+    t_stop, step = 5 * example.interval, example.interval / 100
+    files = write_neuron(args.output, example.neuron, example.current, t_stop, step)
     return _written(args, [str(file) for file in files])
 
 
@@ -109,12 +139,14 @@ def _vectors(args: argparse.Namespace) -> int:
         raise ValueError("--verilog needs --on rtl")
     cases = read(args.file)
     not_run: list[str] = []
-    if args.on == "rtl":
-        require("g++", "rheobase vectors check --on rtl")
+    on = args.on
     if args.verilog is not None:
-        cases, others = with_modes(cases, args.verilog)
+        cases, others, circuit = with_modes(cases, args.verilog)
         not_run = [case.name for case in others]
-    found = check(cases, args.on, args.verilog)
+        on = "netlist" if circuit == "netlist" else on
+    if on == "rtl":
+        require("g++", "rheobase vectors check --on rtl")
+    found = check(cases, on, args.verilog)
     if args.json:
         answer: dict[str, object] = {
             "vectors": len(cases),
@@ -133,7 +165,7 @@ def _vectors(args: argparse.Namespace) -> int:
         )
     if len(found) > MOST_SHOWN:
         print(f"... and {len(found) - MOST_SHOWN} more (all with --json)")
-    print(f"{len(cases)} vectors on {args.on}: {len(found)} mismatches")
+    print(f"{len(cases)} vectors on {on}: {len(found)} mismatches")
     return 1 if found else 0
 
 
@@ -141,6 +173,12 @@ def _technology(args: argparse.Namespace) -> int:
     from .technology import run
 
     return run(args)
+
+
+def _chips(args: argparse.Namespace) -> int:
+    from .chips import run
+
+    return run(args, _experiment(args.experiment))
 
 
 def _written(args: argparse.Namespace, files: list[str]) -> int:
@@ -177,7 +215,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(
-        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: the first three)"
+        "experiment",
+        nargs="*",
+        metavar="EXPERIMENT",
+        help=f"{built_in}, or ei-network, a network (default: the first three)",
     )
     verify.add_argument(
         "--verilog", type=Path, metavar="FILE", help="judge this Verilog in place of the core"
@@ -189,18 +230,23 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--quiet", action="store_true", help="show no progress")
 
     verilog = add("verilog", _verilog, "write the core of an experiment, or a datapath, as Verilog")
-    spice = add("spice", _spice, "write the transistor neuron and a testbench for ngspice -b")
+    spice = add("spice", _spice, "write a transistor neuron and a testbench for ngspice -b")
     what = verilog.add_mutually_exclusive_group(required=True)
     what.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=built_in)
     what.add_argument(
         "--datapath", metavar="KIND", help="such as loihi-lava; another word lists all"
     )
-    spice.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
+    circuit = spice.add_mutually_exclusive_group(required=True)
+    circuit.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=built_in)
+    circuit.add_argument(
+        "--neuron", metavar="KIND", help="such as axon-hillock; another word lists all"
+    )
     for command in (verilog, spice):
         command.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     verilog.add_argument("--dt", metavar="TIME", help='such as "0.1 ms" (default: the first)')
     spice.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
     spice.add_argument("--stimulus", metavar="NAME", help="(default: the first)")
+    spice.add_argument("--technology", metavar="NAME", help="of --neuron (default: generic180)")
 
     vectors = commands.add_parser("vectors", help="hold golden vectors of public models")
     checks = vectors.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -214,7 +260,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     check.add_argument(
         "--verilog", type=Path, metavar="FILE",
-        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote",
+        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote, or the"
+        " netlist.v of `rheobase fpga --datapath`, which runs in Icarus",
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
 
@@ -241,14 +288,37 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     technology.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
 
+    chips = add(
+        "chips", _chips,
+        "Monte Carlo of the transistor neuron's chips: spread, Pelgrom's prediction, calibration",
+    )  # fmt: skip
+    chips.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
+    chips.add_argument(
+        "--count", type=int, default=40, metavar="N", help="of chips (default: %(default)s)"
+    )
+    chips.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
+    chips.add_argument(
+        "--trim", nargs="+", choices=("leak", "threshold", "refractory"),
+        default=["leak", "threshold", "refractory"],
+        help="what calibration sets on each chip (default: all three)",
+    )  # fmt: skip
+    chips.add_argument(
+        "--window", type=float, default=0.05, metavar="SHARE",
+        help="relative error of the rate up to which a chip is good (default: %(default)s)",
+    )  # fmt: skip
+    chips.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
+    chips.add_argument("--quiet", action="store_true", help="show no progress")
+
     add("doctor", _doctor, "say which tools are there and what each is needed for")
     return parser
 
 
 def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
     what = fpga.add_mutually_exclusive_group()
-    kinds = "lif, loihi-lava, loihi-nengo, spinnaker or truenorth"
-    what.add_argument("--kind", default="lif", help=f"of neurons: {kinds} (default: %(default)s)")
+    what.add_argument(
+        "--kind", default="lif-shift",
+        help="of neurons, such as loihi-lava; another word lists all (default: %(default)s)",
+    )  # fmt: skip
     what.add_argument("--datapath", metavar="KIND", help="the datapath alone, in place of a core")
     for name, default in (("neurons", 256), ("axons", 256), ("weight-width", 4), ("lanes", 1)):
         fpga.add_argument(

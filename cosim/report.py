@@ -105,14 +105,7 @@ def _provenance(run: Run) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             return "not installed"
 
-    seeds = {
-        f"seeds of {e.name}": ", ".join(
-            f"{name} {getattr(e, name).seed}"
-            for name in ("reference", "rtl", "spice")
-            if getattr(e, name) is not None
-        )
-        for e in run.experiments
-    }
+    seeds = {f"seeds of {e.name}": e.seeds for e in run.experiments}
     versions = {name: version(name) for name in PACKAGES}
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     return {**versions, "machine": machine, **seeds, "run time": f"{run.seconds:.1f} s"}
@@ -122,24 +115,6 @@ def _html(run: Run, command: str) -> str:
     template = jinja2.Template(
         (resources.files(__package__) / "report.html").read_text(encoding="utf-8"), autoescape=True
     )
-    experiments = [
-        {
-            "name": e.name,
-            "title": e.title,
-            "source": e.source,
-            "neuron": ", ".join(
-                f"{name} {show(getattr(e.neuron, name), unit)}"
-                for name, unit in (
-                    ("tau_m", "s"), ("v_rest", "V"), ("v_reset", "V"), ("v_th", "V"), ("t_ref", "s")
-                )
-            ),
-            "stimuli": ", ".join(s.name for s in e.stimuli),
-            "substrates": ", ".join(
-                ["theory", *(n for n in ("reference", "rtl", "spice") if getattr(e, n) is not None)]
-            ),
-        }
-        for e in run.experiments
-    ]  # fmt: skip
     found = run.findings
     rows = [verdict_row(c, run.error_rate) for c in found.checks]
     tables = (
@@ -167,7 +142,7 @@ def _html(run: Run, command: str) -> str:
         verdict=run.verdict,
         counts=Counter(r["verdict"] for r in rows),
         confidence=run.confidence,
-        experiments=experiments,
+        experiments=run.experiments,
         figures=figures.draw(found.curves),
         pictures=found.pictures,
         verdicts=rows,
