@@ -7,10 +7,11 @@ The log has a line for each event: time in ps, kind, number, level. A spike leav
 * ``spike`` (a neuron of the core), ``pulse`` (the wire of a synapse rises or falls).
 
 `violations` follows each trail. Every rise of neuron k has one acknowledge and one arrival at axon
-``first + k`` before it rises again; only the last one may still be under way. From the core to the
-synapses every time is known: the n-th pulse of a synapse rises ``2 + delay``
-clocks after the n-th spike that is for it or, if that is later, ``width + gap`` clocks after the
-pulse before.
+``first + k`` before it rises again; only the last one may still be under way. The core's spikes are
+those that the integer network gives for these arrivals, in this order; only those of the last ticks
+may be missing. From the core to the synapses every time is known: the n-th pulse of a synapse rises
+``2 + delay`` clocks after the n-th spike that is for it or, if that is later, ``width + gap``
+clocks after the pulse before.
 """
 
 import json
@@ -119,7 +120,8 @@ def violations(system: System, record: Record) -> list[str]:
         for name, what in COUNTED.items()
         if record.counters.get(name)
     ]
-    return [*_into_the_core(system, record), *_out_of_the_core(system, record), *counted]
+    steps = (_into_the_core, _through_the_core, _out_of_the_core)
+    return [*(each for step in steps for each in step(system, record)), *counted]
 
 
 def _into_the_core(system: System, record: Record) -> list[str]:
@@ -141,6 +143,25 @@ def _into_the_core(system: System, record: Record) -> list[str]:
                     " as many and each between its spike and the next"
                 )
     return wrong
+
+
+def _through_the_core(system: System, record: Record) -> list[str]:
+    arrivals, found = record.events["arrival"], record.events["spike"].numbers
+    ends = arrivals.numbers == 1 << system.core.i.payload.shape()["axon"].width
+    ticks, steps = np.cumsum(ends), int(np.count_nonzero(ends))
+    if not steps:
+        return []
+    taken = ~ends & (ticks < steps)
+    network = system.core.network
+    ticks, expected = network.run(ticks[taken], arrivals.numbers[taken], steps).spikes
+    overdue = arrivals.times[ends][ticks] < record.reached - system.patience
+    n = found.size
+    if np.count_nonzero(overdue) <= n <= expected.size and np.array_equal(found, expected[:n]):
+        return []
+    return [
+        f"the core: {n} spikes by {record.reached} ps, which are not the {expected.size} (the last"
+        " ones in part later) of the integer network with these arrivals"
+    ]
 
 
 def _out_of_the_core(system: System, record: Record) -> list[str]:
