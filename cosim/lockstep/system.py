@@ -118,7 +118,7 @@ class System:
 
     @property
     def patience(self) -> int:
-        """Time in ps after which a spike that is not acknowledged means that the core hangs."""
+        """Time in ps after which a handshake that has not ended means that the core hangs."""
         return 10 * self.tick * self.clock
 
     def circuit(self) -> MixedCore:

@@ -21,8 +21,9 @@ from rheobase.analog.granted import PS
 from rheobase.analog.group import Group, Synapse
 from rheobase.analog.technology import generic180
 from rheobase.cosim.lockstep import waves
+from rheobase.cosim.lockstep.harness import CORE
 from rheobase.cosim.lockstep.record import Events, Record, violations
-from rheobase.cosim.lockstep.run import TOP, LockstepError, run
+from rheobase.cosim.lockstep.run import LockstepError, run
 from rheobase.cosim.lockstep.system import System
 from rheobase.hdl import emit
 from rheobase.hdl.core import Core
@@ -90,24 +91,8 @@ def test_every_spike_comes_through_once(system: System, record: Record) -> None:
     fired = record.events["analog"].rises[1]
     assert all(np.count_nonzero(fired == k) >= 2 for k in range(ANALOG))
     assert record.events["spike"].numbers.size >= 30
+    assert record.events["arrival"].numbers.size > T_STOP // (TICK * CLOCK)
     assert set(record.events["pulse"].numbers) == set(range(6))
-
-
-def test_the_core_does_what_the_integer_network_does_with_these_arrivals(
-    system: System, record: Record
-) -> None:
-    end = 1 << 3  # above the bits of five axons
-    arrivals = record.events["arrival"].numbers
-    ends = arrivals == end
-    tick = np.cumsum(ends)
-    steps = int(tick[-1])
-    taken = ~ends & (tick < steps)
-    network = system.core.network
-    expected = network.run(tick[taken], arrivals[taken], steps).spikes[1]
-    found = record.events["spike"].numbers
-    assert steps == pytest.approx(T_STOP / (TICK * CLOCK), abs=1)
-    assert 0 <= expected.size - found.size <= N  # the last sweep may not be through
-    assert np.array_equal(found, expected[: found.size])
 
 
 def test_wires_carry_what_the_membranes_did(system: System, record: Record) -> None:
@@ -157,18 +142,26 @@ def test_two_runs_give_the_same_events(system: System, record: Record, tmp_path:
     assert again.grants == record.grants
 
 
-def test_half_the_lookahead_changes_no_interval(
-    system: System, record: Record, tmp_path: Path
+class Shorter(System):
+    """Groups that may lead half as far. The delay itself stays."""
+
+    @property
+    def lookahead(self) -> int:
+        return super().lookahead // 2
+
+
+@pytest.mark.parametrize("half", ["lookahead", "step"])
+def test_half_the_lookahead_or_largest_step_changes_no_interval(
+    half: str, system: System, record: Record, tmp_path: Path
 ) -> None:
-    """How far the groups may lead is a matter of cost only. The delay itself stays."""
-
-    class Shorter(System):
-        @property
-        def lookahead(self) -> int:
-            return super().lookahead // 2
-
-    other = run(Shorter(**vars(system)), T_STOP, tmp_path)
-    assert other.rounds > 1.5 * record.rounds
+    """How far the groups may lead is a matter of cost only, and so is their largest step."""
+    if half == "lookahead":
+        other = run(Shorter(**vars(system)), T_STOP, tmp_path)
+        assert other.rounds > 1.5 * record.rounds
+    else:
+        other = run(replace(system, step=system.step / 2), T_STOP, tmp_path)
+        steps = [float(np.max(np.diff(each.voltages(0)["time"]))) for each in (record, other)]
+        assert steps[1] < 0.51 * system.step < steps[0]
     assert np.array_equal(other.events["spike"].numbers, record.events["spike"].numbers)
     for k in range(ANALOG):
         mine, theirs = (
@@ -201,6 +194,18 @@ def test_a_record_with_a_spike_lost_or_doubled_is_found_out(
     assert violations(system, changed)
 
 
+def test_a_spike_of_another_neuron_of_the_core_is_found_out(system: System, record: Record) -> None:
+    """One that drives the same synapse: every pulse is as before."""
+    spikes = record.events["spike"]
+    numbers = spikes.numbers.copy()
+    index = int(np.flatnonzero(numbers % 6 == 1)[0])
+    numbers[index] = 8 - numbers[index] if numbers[index] < 8 else 7
+    assert system.routes[numbers[index]] == system.routes[spikes.numbers[index]]
+    changed = replace(record, events=record.events | {"spike": replace(spikes, numbers=numbers)})
+    (wrong,) = violations(system, changed)
+    assert wrong.startswith("the core: ")
+
+
 @pytest.mark.parametrize("name", ["dropped", "lost", "late"])
 def test_a_counter_of_the_core_is_heard(name: str, system: System, record: Record) -> None:
     changed = replace(record, counters=record.counters | {name: 2})
@@ -216,7 +221,7 @@ FAULTS = {
     "a latch is not cleared": (
         r"if \(acknowledge\[1\]\) latch1 <= 1'h0;",
         "if (1'h0) latch1 <= 1'h0;",
-        "analog neuron 1 fired while the handshake of its last spike was under way",
+        "has not ended the handshake of the spike of analog neuron 1",
     ),
     "a wire gives two pulses for one": (
         r"assign waiting2_add = waiting2 \+ waiting2_and;",
@@ -226,12 +231,23 @@ FAULTS = {
     "no spike is acknowledged": (
         r"acknowledge\[(\d)\] <= 1'h1;",
         r"acknowledge[\1] <= 1'h0;",
-        "has not acknowledged the spike of analog neuron",
+        "has not ended the handshake of the spike of analog neuron",
     ),
     "the delay is a clock short": (
         r"assign pulses = line\[\d+:(\d+)\];",
         lambda found: f"assign pulses = line[{int(found[1]) - 1}:{int(found[1]) - 6}];",
         "had not announced",
+    ),
+    "no spike is taken": (
+        r"o__ready = core_i__ready;",
+        "o__ready = 1'h0;",
+        "has not ended the handshake of the spike of analog neuron",
+    ),
+    "the core stands still in a sweep": (
+        r"mixed_core_core core \(\n    .clk\(clk\)",
+        "reg hangs = 0;\n  always @(posedge clk) if (fired) hangs <= 1;\n"
+        "  mixed_core_core core (\n    .clk(clk & ~hangs)",
+        "the core: 1 spikes .* of the integer network with these arrivals",
     ),
     "the simulator ends": (
         r"(module mixed_core\(.*\n)",
@@ -246,7 +262,7 @@ def test_a_run_with_a_fault_ends_with_the_reason(
     old: str, new: str, message: str, small: System, tmp_path: Path
 ) -> None:
     """Faults in the delivered Verilog; what was recorded until then is there."""
-    path = emit.convert(small.circuit(), TOP).write(tmp_path)
+    path = emit.convert(small.circuit(), CORE).write(tmp_path)
     text, number = re.subn(old, new, path.read_text())
     assert number >= 1
     path.write_text(text)
@@ -255,6 +271,32 @@ def test_a_run_with_a_fault_ends_with_the_reason(
     record = caught.value.record
     assert record.events["analog"].times.size
     assert record.voltages(0)["time"][-1] >= record.events["analog"].times[-1] * PS
+
+
+def test_a_neuron_that_fires_during_its_handshake_ends_the_run(
+    small: System, tmp_path: Path
+) -> None:
+    """A latch that stays set holds the acknowledge; with long ticks one waits long for its end."""
+    patient = replace(small, tick=10 * TICK)
+    path = emit.convert(patient.circuit(), CORE).write(tmp_path)
+    old, new, _ = FAULTS["a latch is not cleared"]
+    path.write_text(re.sub(old, new, path.read_text()))
+    message = "analog neuron 1 fired while the handshake of its last spike was under way"
+    with pytest.raises(LockstepError, match=message):
+        run(patient, 20_000_000, tmp_path / "run", path)
+
+
+def test_a_simulator_that_does_not_get_on_is_ended_and_the_record_kept(
+    small: System, tmp_path: Path
+) -> None:
+    """A loop without delay holds the time of the Verilog simulator."""
+    path = emit.convert(small.circuit(), CORE).write(tmp_path)
+    loop = "  reg turn = 0;\n  initial #10000 forever turn = ~turn;\n"
+    path.write_text(path.read_text().replace(");\n", ");\n" + loop, 1))
+    with pytest.raises(LockstepError, match="it needed too long for one step") as caught:
+        run(small, 20_000_000, tmp_path / "run", path, timeout=5.0)
+    assert 0 < caught.value.record.reached < 10_000_000
+    assert caught.value.record.events["analog"].times.size
 
 
 def processes(folder: Path, deck: str) -> list[int]:
