@@ -1,46 +1,92 @@
 """What lock-step costs beyond its two simulators, and beside synchronisation in fixed steps.
 
-Run: ``python benchmarks/lockstep.py``. Four transistor neurons in four ngspice processes and 64
-neurons of the network core in Icarus, in a closed loop. All costs are CPU time, of all processes,
-without what a run of one picosecond takes (start, compilation). From that of the lock-step run are
-taken: that of ``ngspice -b`` on the same decks with the same pulses, and that of Icarus alone, with
-the same clocks, wires and dump from a test bench in Verilog. What remains is grants, cocotb, and
-the solver's time points at the ends of grants. The same without grants at events: a fixed step of
-a tenth of the lookahead. cocotbext-ams is named if it is installed; it asks for ngspice 45 or Xyce.
+Run: ``python benchmarks/lockstep.py [step]``, with the fixed step in ns, 100 if not given. A closed
+loop of four analog neurons, each in its ngspice process, and 64 neurons of the network core in
+Icarus; a tick, and the delay of the axons, are 1 us, and a neuron fires every 15 us or so.
+
+All costs are CPU time, user and system, on one processor, the least of some rounds. That of a run
+is of the Verilog simulator's process, with cocotb in it, from the end of reset to the stop, and of
+the groups' processes. From it are taken those of ``ngspice -b`` on the same decks, with the pulses
+of the run as PWL sources, and of Icarus on the same Verilog, with the spikes of the run from a test
+bench in Verilog. What remains is for the grants: cocotb, pipes, the log, and the time points that
+ngspice needs at ends of grants only.
+
+With transistors that is a small difference of large numbers, uncertain by some 100 us per grant. So
+it is also taken with ideal neurons in their place (a capacitor, a leak, a switch), for which ngspice
+needs little: all else is the same.
+
+Errors are the largest of all intervals between a neuron's spikes in the record, beside
+``ngspice -b`` with the same pulses. In fixed steps a spike counts from the end of its step on. The
+ideal neurons' are not told: a switch acts at the end of the solver's step.
 """
 
+import json
+import os
+import re
 import resource
 import subprocess
+import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from table import Cost, show
 
+from rheobase.analog.benches import crossing
 from rheobase.analog.bias import design
 from rheobase.analog.cells import dpi
 from rheobase.analog.granted import PS
-from rheobase.analog.group import Group, Synapse
+from rheobase.analog.group import RELTOL, Group, Synapse
 from rheobase.analog.technology import generic180
+from rheobase.cosim.lockstep import run as lockstep
 from rheobase.cosim.lockstep.record import Record
-from rheobase.cosim.lockstep.run import run
 from rheobase.cosim.lockstep.system import System
 from rheobase.hdl.core import Core
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.network import Network, Synapses
 from rheobase.models.neuron import LIF
 
-ANALOG, N, T_STOP, ROUNDS = 4, 64, 100_000_000, 2
+ANALOG, N = 4, 64
+T_STOP = 200_000_000  # ps
+ROUNDS = 3
 PEER = "cocotbext-ams"
 
 
-class FixedStep(System):
-    """Both sides meet ten times as often as they need to."""
+class Ideal(Group):
+    """A neuron that fires every 14 us without a pulse, and takes up to 0.4 us for a spike."""
+
+    def netlist(
+        self, sources: Sequence[str], t_stop: float, step: float, reltol: float = RELTOL
+    ) -> str:
+        """The deck; see `Group.netlist`."""
+        pulses = [f"Vp{k} p{k} 0 {source}\n" for k, source in enumerate(sources)]
+        return f"""one ideal neuron
+Cm m0 0 1p
+Rm m0 0 20meg
+Icurrent 0 m0 {self.currents[0]!r}
+Vdd vdd 0 {self.high!r}
+Sreset m0 0 m0 0 fires
+Sspike vdd spike0 m0 0 fires
+Rspike spike0 0 10meg
+.model fires sw vt=0.55 vh=0.45 ron=100k roff=1t
+Gexcitatory 0 m0 p0 0 30n
+Ginhibitory m0 0 p1 0 30n
+{"".join(pulses)}.ic v(m0)=0
+.save v(m0) v(spike0)
+.tran {step!r} {t_stop + step!r} 0 {step!r}
+.options reltol={reltol:g}
+.end
+"""
+
+
+class Stepped(System):
+    """Both sides meet at every step."""
 
     @property
     def lookahead(self) -> int:
-        return super().lookahead // 10
+        return STEP
 
 
 def cpu() -> float:
@@ -50,7 +96,7 @@ def cpu() -> float:
 
 
 def network() -> System:
-    """Neurons that fire every 15 us or so; a tick and the delay of the axons are 1 us."""
+    """The system with transistor neurons."""
     lif = design(LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3), speed_up=1000.0)
     kinds = ("excitatory", "inhibitory")
     cells = [dpi.design(generic180, kind, 5e-6, 0.5e-9, 0.4e-6, 0.2e-12)[0] for kind in kinds]
@@ -67,20 +113,20 @@ def network() -> System:
     return System(groups, core, 0, routes, 10_000, 100, 40, 10, 100, 0.2e-6, 4e-9)
 
 
-def lockstep(system: System, folder: Path) -> tuple[float, Record]:
-    """CPU time in s of a run, without its start, and the run."""
-    start = cpu()
-    run(system, 1, folder)
-    middle = cpu()
-    record = run(system, T_STOP, folder)
-    return (cpu() - middle) - (middle - start), record
+def run(system: System, folder: Path) -> tuple[float, Record]:
+    """CPU time in s of a run, and the run."""
+    if isinstance(system, Stepped):
+        os.environ["FIXED_STEP"] = ""
+    record = lockstep.run(system, T_STOP, folder)
+    os.environ.pop("FIXED_STEP", None)
+    return sum(json.loads((folder / "cost.json").read_text()).values()), record
 
 
-def ngspice_alone(system: System, record: Record, folder: Path) -> float:
-    """CPU time in s of ``ngspice -b`` on each group, with the pulses of the run."""
+def ngspice_alone(system: System, record: Record) -> float:
+    """CPU time in s of ``ngspice -b`` on each group, whose raw files are left."""
+    folder, pulses, first, spent = record.folder, record.events["pulse"], 0, 0.0
     (folder / ".spiceinit").write_text("set num_threads=1\n")
-    pulses, first, spent = record.events["pulse"], 0, 0.0
-    for group in system.groups:
+    for number, group in enumerate(system.groups):
         sources = []
         for wire in range(first, first + len(group.synapses)):
             corners = "0 0"
@@ -93,15 +139,32 @@ def ngspice_alone(system: System, record: Record, folder: Path) -> float:
         first += len(group.synapses)
         (folder / "plain.cir").write_text(group.netlist(sources, T_STOP * PS, system.step))
         start = cpu()
-        command = ["ngspice", "-b", "-r", "plain.raw", "plain.cir"]
+        command = ["ngspice", "-b", "-r", f"plain{number}.raw", "plain.cir"]
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         spent += cpu() - start
     return spent
 
 
-def icarus_alone(system: System, record: Record, folder: Path) -> float:
+def largest_error(system: System, record: Record) -> float:
+    """Of all intervals, relative to those of `ngspice_alone`; infinite if a spike is not in both."""
+    times, fired = record.events["analog"].rises
+    error = 0.0
+    for number, group in enumerate(system.groups):
+        head, _, body = (record.folder / f"plain{number}.raw").read_bytes().partition(b"Binary:\n")
+        names = re.findall(r"^\t\d+\t(\S+)", head.decode(), re.M)
+        rows = np.frombuffer(body).reshape(-1, len(names))
+        expected = crossing(rows[:, 0], rows[:, names.index("v(spike0)")], group.high / 2)
+        expected = expected[expected <= (record.reached - system.lookahead) * PS]
+        found = times[fired == number][: expected.size] * PS
+        if found.size < expected.size:
+            return float("inf")
+        error = max(error, float(np.max(np.abs(np.diff(found) / np.diff(expected) - 1))))
+    return error
+
+
+def icarus_alone(system: System, record: Record) -> float:
     """CPU time in s of Icarus with the clocks and the wires of the run."""
-    wires, before, word = [], -record.reset, 0
+    wires, before, word, folder = [], -record.reset, 0, record.folder
     events = record.events["analog"]
     for time, neuron in zip(events.times.tolist(), events.numbers.tolist(), strict=True):
         word ^= 1 << neuron
@@ -124,32 +187,48 @@ def icarus_alone(system: System, record: Record, folder: Path) -> float:
     return cpu() - start
 
 
-system = network()
-own, fixed, spice, verilog = [], [], [], []
-with tempfile.TemporaryDirectory() as name:
+def compare(system: System, case: str) -> list[Cost]:
+    """Rows of the table: the least costs of some rounds in which all take turns."""
+    both = {"lock-step": system, f"steps of {STEP / 1000:g} ns": Stepped(**vars(system))}
+    alone = {"ngspice -b": ngspice_alone, "Icarus": icarus_alone}
+    costs: dict[tuple[str, str], list[float]] = {}
+    told = {}
     for _ in range(ROUNDS):
-        spent, record = lockstep(system, Path(name))
-        own.append(spent)
-        spice.append(ngspice_alone(system, record, Path(name)))
-        verilog.append(icarus_alone(system, record, Path(name)))
-        spent, often = lockstep(FixedStep(**vars(system)), Path(name))
-        fixed.append(spent)
-grants, more = sum(record.grants), sum(often.grants)
-alone = min(spice) + min(verilog)
-events = sum(each.times.size for each in record.events.values())
-try:
-    peer = f"{PEER} {version(PEER)} is installed and not measured"
-except PackageNotFoundError:
-    peer = f"{PEER} is not installed"
-show(
-    [
-        Cost("100 us of chip time, CPU", "lock-step", min(own), "s", remark=f"{events} events"),
-        Cost("100 us of chip time, CPU", "fixed step", min(fixed), "s", remark=f"{more} grants"),
-        Cost("100 us of chip time, CPU", "ngspice -b, four decks", min(spice), "s"),
-        Cost("100 us of chip time, CPU", "Icarus alone", min(verilog), "s"),
-        Cost("beyond both simulators", "lock-step", 1e6 * (min(own) - alone) / grants,
-             "us/grant", remark=f"asked: 150; {grants} grants"),
-        Cost("beyond both simulators", "fixed step", 1e6 * (min(fixed) - alone) / grants,
-             "us/grant", remark=f"per grant of the lock-step run; {peer}"),
-    ]
-)  # fmt: skip
+        for name, each in both.items():
+            with tempfile.TemporaryDirectory() as folder:
+                spent, record = run(each, Path(folder))
+                costs.setdefault((name, "all"), []).append(spent)
+                for of, simulate in alone.items():
+                    costs.setdefault((name, of), []).append(simulate(each, record))
+                error = largest_error(each, record)
+            events = sum(found.times.size for found in record.events.values())
+            told[name] = sum(record.grants), events, error
+    print(costs)
+    rows = []
+    for name, (_, events, error) in told.items():
+        remark = f"{events} events"
+        if not isinstance(system.groups[0], Ideal):
+            remark += f", intervals to {100 * error:.2g} %"
+        rows.append(Cost(f"{case}, all", name, min(costs[name, "all"]), "s", remark=remark))
+    for of in alone:
+        rows.append(Cost(f"{case}, all", f"{of} alone", min(costs["lock-step", of]), "s"))
+    for name, (grants, _, _) in told.items():
+        beyond = min(costs[name, "all"]) - sum(min(costs[name, of]) for of in alone)
+        remark = f"{1000 * beyond:.3g} ms for {grants} grants"
+        rows.append(Cost(f"{case}, beyond", name, 1e6 * beyond / grants, "us/grant", remark=remark))
+    return rows
+
+
+STEP = round(1000 * float(sys.argv[1])) if len(sys.argv) > 1 else 100_000  # ps
+lockstep.MASTER = "masters"
+os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+real = network()
+ideal = replace(
+    real,
+    groups=tuple(
+        Ideal(group.neurons, ((96 + k) * 1e-9,), group.synapses)
+        for k, group in enumerate(real.groups)
+    ),
+)
+for case, system in {"ideal neurons": ideal, "transistors": real}.items():
+    show(compare(system, f"{T_STOP // 10**6} us, {case}"))

@@ -24,7 +24,7 @@ reads it), so a run that ends, however it ends, leaves what it had.
 import json
 from pathlib import Path
 from signal import ITIMER_REAL, setitimer
-from typing import Any
+from typing import Any, TextIO
 
 import cocotb
 from cocotb.triggers import FallingEdge, RisingEdge, Timer
@@ -49,20 +49,20 @@ class Master:
         self.wrong: str | None = None  # what a watcher found
         self.groups: list[Granted] = []
         self.neurons: list[int] = []  # the first neuron of each group
-        self.synapses: list[int] = []  # its first synapse, and that of the next group
+        self.synapses: list[tuple[int, int]] = []  # the group of each, and its number there
         self.unknown: list[list[Change]] = []  # pulses that a group has not been told of
         self.grants: list[int] = []
 
     def start(self) -> None:
         """Start the groups."""
-        neurons = synapses = 0
-        for name, sizes in self.job["groups"].items():
+        before = 0
+        for g, (name, (neurons, synapses)) in enumerate(self.job["groups"].items()):
             self.groups.append(Granted(name, Path(), self.job["timeout"]))
-            self.neurons.append(neurons)
-            self.synapses.append(synapses)
+            self.neurons.append(before)
+            self.synapses += [(g, k) for k in range(synapses)]
             self.unknown.append([])
             self.grants.append(0)
-            neurons, synapses = neurons + sizes[0], synapses + sizes[1]
+            before += neurons
 
     def close(self) -> None:
         """End the groups."""
@@ -70,8 +70,8 @@ class Master:
             group.close()
 
     def time(self) -> int:
-        """Time of the chip in ps: since the end of reset."""
-        return int(get_sim_time("ps")) - self.job["reset"]
+        """Time of the chip in ps: since the end of reset. A step of the simulator is 1 ps."""
+        return get_sim_time() - self.job["reset"]
 
     def pending(self, neuron: int) -> bool:
         """Whether the handshake of an analog neuron's last spike is under way."""
@@ -84,19 +84,16 @@ class Master:
         alarm(self.job["timeout"])
         await FallingEdge(self.dut.rst)
         alarm(0)
-        self.job["reset"] = int(get_sim_time("ps"))
+        self.job["reset"] = get_sim_time()
 
-    async def watch_announced(self) -> None:
-        """Pulses, the delay of the axons before they come."""
-        levels, delay = 0, self.job["delay"] * self.job["clock"]
-        while True:
-            await self.dut.announced.value_change
-            due, new = self.time() + delay, int(self.dut.announced.value)
-            for synapse in bits(new ^ levels):
-                group = max(g for g, first in enumerate(self.synapses) if first <= synapse)
-                change = Change(due, synapse - self.synapses[group], new >> synapse & 1)
-                self.unknown[group].append(change)
-            levels = new
+    def read_on(self, log: TextIO) -> None:
+        """Read what the log has got since: pulses, the delay of the axons before they come."""
+        delay = self.job["delay"] * self.job["clock"]
+        for line in log:
+            time, kind, number, level = line.split(",")
+            if kind == "announced":
+                group, wire = self.synapses[int(number)]
+                self.unknown[group].append(Change(int(time) + delay, wire, int(level)))
 
     async def watch_wrong(self) -> None:
         """Pulses that were not announced so."""
@@ -110,7 +107,7 @@ class Master:
         for time, axon in self.job["events"]:
             if (wait := time - self.time()) > 0:
                 dut.i__valid.value = 0
-                await Timer(wait, "ps")
+                await Timer(wait)
             dut.i__valid.value, dut.i__payload.value = 1, axon
             await RisingEdge(dut.clk)
             while not int(dut.i__ready.value):
@@ -147,7 +144,7 @@ class Master:
         """Run the Verilog simulator up to a time."""
         if time > self.now:
             alarm(self.job["timeout"])
-            await Timer(time - self.now, "ps")
+            await Timer(time - self.now)
             alarm(0)
             self.now = time
         if self.wrong is not None:
@@ -176,27 +173,24 @@ class Master:
     async def run(self) -> None:
         """Until the stop."""
         await self.reset()
-        for watcher in (self.watch_announced(), self.watch_wrong(), self.offer()):
-            cocotb.start_soon(watcher)
+        cocotb.start_soon(self.watch_wrong())
+        cocotb.start_soon(self.offer())
         crossings: list[tuple[int, int, int]] = []
-        while self.now < self.job["stop"]:
-            crossings = sorted(crossings + self.lead())
-            safe = min(group.reached for group in self.groups)
-            while crossings and crossings[0][0] <= safe:
-                time, neuron, level = crossings.pop(0)
-                await self.advance(time)
-                self.cross(neuron, level)
-            await self.advance(safe)
+        with open("events.csv") as log:
+            while self.now < self.job["stop"]:
+                crossings = sorted(crossings + self.lead())
+                safe = min(group.reached for group in self.groups)
+                while crossings and crossings[0][0] <= safe:
+                    time, neuron, level = crossings.pop(0)
+                    await self.advance(time)
+                    self.cross(neuron, level)
+                await self.advance(safe)
+                self.read_on(log)
 
 
 def alarm(seconds: float) -> None:
     """End this process by SIGALRM then, unless set anew; 0 for never."""
     setitimer(ITIMER_REAL, seconds)
-
-
-def bits(word: int) -> list[int]:
-    """The numbers of the bits that are set."""
-    return [k for k in range(word.bit_length()) if word >> k & 1]
 
 
 async def carry_out(master: Master) -> None:

@@ -1,12 +1,11 @@
 """The Verilog module around the core: its clock and reset, the log, and what must hold at any time.
 
 All that happens on a wire is written down, and watched, by Verilog itself: a callback into cocotb
-for each would cost more than the rest of a run. The chip's time begins with the rising edge of the
-clock that ends the reset. Two signals are for the master:
+for each would cost about as much as a grant. The master reads the log on as it grows. The chip's
+time begins with the rising edge of the clock that ends the reset. Two signals are for the master:
 
 * ``pending``: a bit for each analog neuron, from its spike to the end of the acknowledge;
-* ``wrong``: rises in the middle of a clock in which the pulses are not those that were announced
-  the delay of the axons before.
+* ``wrong``: rises when the pulses are not those that were announced the delay of the axons before.
 """
 
 from amaranth.hdl import Shape
@@ -66,12 +65,13 @@ module {NAME};
     always @(negedge acknowledge[k]) pending[k] = 0;
   end
   for (k = 0; k < {system.synapses}; k = k + 1) begin : synapse
+    always @(announced[k]) note("announced", k, announced[k]);
     always @(pulses[k]) note("pulse", k, pulses[k]);
   end
 
   reg wrong = 0;
   reg [{system.synapses - 1}:0] expected = 0;
   always @(announced) expected <= #{system.delay * system.clock} announced;
-  always @(negedge clk) wrong = pulses !== expected;
+  always @(pulses, expected) #1 wrong = pulses !== expected;  // when both have changed
 endmodule
 """

@@ -4,7 +4,8 @@ The log has a line for each event: time in ps, kind, number, level. A spike leav
 
 * ``analog`` (the wire of an analog neuron rises or falls), ``acknowledge``, ``arrival`` (what the
   core took: its axon; above the axon's bits, the end of a tick);
-* ``spike`` (a neuron of the core), ``pulse`` (the wire of a synapse rises or falls).
+* ``spike`` (a neuron of the core), ``announced`` and, the delay of the axons later, ``pulse`` (the
+  wire of a synapse rises or falls).
 
 `violations` follows each trail. Every rise of neuron k has one acknowledge and one arrival at axon
 ``first + k`` before it rises again; only the last one may still be under way. The core's spikes are
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from ...analog.granted import recorded
 from .system import System
 
-KINDS = ("analog", "acknowledge", "arrival", "spike", "pulse")
+KINDS = ("analog", "acknowledge", "arrival", "spike", "announced", "pulse")
 COUNTED = {
     "dropped": "events or synaptic operations that were left out",
     "lost": "pulses that were left out, as too many waited for their synapse",
