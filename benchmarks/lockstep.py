@@ -1,4 +1,4 @@
-"""What lock-step costs beyond its two simulators, and beside synchronisation in fixed steps.
+"""What lock-step costs beyond its two simulators, beside fixed steps and beside cocotbext-ams.
 
 Run: ``python benchmarks/lockstep.py [step]``, with the fixed step in ns, 100 if not given. A closed
 loop of four analog neurons, each in its ngspice process, and 64 neurons of the network core in
@@ -6,18 +6,22 @@ Icarus; a tick, and the delay of the axons, are 1 us, and a neuron fires every 1
 
 All costs are CPU time, user and system, on one processor, the least of some rounds. That of a run
 is of the Verilog simulator's process, with cocotb in it, from the end of reset to the stop, and of
-the groups' processes. From it are taken those of ``ngspice -b`` on the same decks, with the pulses
-of the run as PWL sources, and of Icarus on the same Verilog, with the spikes of the run from a test
-bench in Verilog. What remains is for the grants: cocotb, pipes, the log, and the time points that
-ngspice needs at ends of grants only.
+the groups' processes. From it is taken that of ``ngspice -b`` on the same decks, with the pulses of
+the run as PWL sources: what remains, over the grants, is the cost of one. It has the RTL in it,
+which costs the same without any grant; so that of Icarus alone, with the spikes of the run from a
+test bench in Verilog, is taken, too. What is left is for cocotb, the log, pipes, and the time
+points that ngspice needs at ends of grants only.
 
 With transistors that is a small difference of large numbers, uncertain by some 100 us per grant. So
 it is also taken with ideal neurons in their place (a capacitor, a leak, a switch), for which ngspice
-needs little: all else is the same.
+needs little: all else is the same. And the time points beyond those of ``ngspice -b`` are counted.
 
 Errors are the largest of all intervals between a neuron's spikes in the record, beside
 ``ngspice -b`` with the same pulses. In fixed steps a spike counts from the end of its step on. The
 ideal neurons' are not told: a switch acts at the end of the solver's step.
+
+cocotbext-ams (``pip install cocotbext-ams``, 0.1.0) is run with the ideal neurons if it is there:
+all in one deck, as it has one ngspice, at its own largest interval between two meetings, 100 ns.
 """
 
 import json
@@ -28,7 +32,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -51,29 +56,39 @@ from rheobase.models.neuron import LIF
 ANALOG, N = 4, 64
 T_STOP = 200_000_000  # ps
 ROUNDS = 3
-PEER = "cocotbext-ams"
+
+
+SWITCH = ".model fires sw vt=0.55 vh=0.45 ron=100k roff=1t"
+
+
+def ideal(m: str, spike: str, excites: str, inhibits: str, current: float) -> str:
+    """The elements of an ideal neuron between its nodes and ``vdd``.
+
+    It fires every 14 us without a pulse, and takes up to 0.4 us for a spike.
+    """
+    return f"""C{m} {m} 0 1p
+R{m} {m} 0 20meg
+I{m} 0 {m} {current!r}
+S{m} {m} 0 {m} 0 fires
+S{spike} vdd {spike} {m} 0 fires
+R{spike} {spike} 0 10meg
+G{excites} 0 {m} {excites} 0 30n
+G{inhibits} {m} 0 {inhibits} 0 30n
+"""
 
 
 class Ideal(Group):
-    """A neuron that fires every 14 us without a pulse, and takes up to 0.4 us for a spike."""
+    """A group of an ideal neuron."""
 
     def netlist(
         self, sources: Sequence[str], t_stop: float, step: float, reltol: float = RELTOL
     ) -> str:
         """The deck; see `Group.netlist`."""
-        pulses = [f"Vp{k} p{k} 0 {source}\n" for k, source in enumerate(sources)]
+        pulses = "".join(f"Vp{k} p{k} 0 {source}\n" for k, source in enumerate(sources))
         return f"""one ideal neuron
-Cm m0 0 1p
-Rm m0 0 20meg
-Icurrent 0 m0 {self.currents[0]!r}
+{ideal("m0", "spike0", "p0", "p1", self.currents[0])}{pulses}{SWITCH}
 Vdd vdd 0 {self.high!r}
-Sreset m0 0 m0 0 fires
-Sspike vdd spike0 m0 0 fires
-Rspike spike0 0 10meg
-.model fires sw vt=0.55 vh=0.45 ron=100k roff=1t
-Gexcitatory 0 m0 p0 0 30n
-Ginhibitory m0 0 p1 0 30n
-{"".join(pulses)}.ic v(m0)=0
+.ic v(m0)=0
 .save v(m0) v(spike0)
 .tran {step!r} {t_stop + step!r} 0 {step!r}
 .options reltol={reltol:g}
@@ -113,31 +128,111 @@ def network() -> System:
     return System(groups, core, 0, routes, 10_000, 100, 40, 10, 100, 0.2e-6, 4e-9)
 
 
-def run(system: System, folder: Path) -> tuple[float, Record]:
-    """CPU time in s of a run, and the run."""
-    if isinstance(system, Stepped):
-        os.environ["FIXED_STEP"] = ""
-    record = lockstep.run(system, T_STOP, folder)
-    os.environ.pop("FIXED_STEP", None)
-    return sum(json.loads((folder / "cost.json").read_text()).values()), record
+def in_one_deck(system: System, folder: Path) -> None:
+    """Write all ideal neurons as a subcircuit, for the master `bridge`."""
+    wires = range(system.synapses)
+    ports = [f"pulses_{k}" for k in wires] + [f"spikes_{k}" for k in range(ANALOG)]
+    neurons = "".join(
+        ideal(f"m{k}", f"spikes_{k}", f"pulses_{2 * k}", f"pulses_{2 * k + 1}", group.currents[0])
+        for k, group in enumerate(system.groups)
+    )
+    head = f".subckt neurons {' '.join(ports)} vdd vss"
+    (folder / "neurons.cir").write_text(f"{head}\n{neurons}{SWITCH}\n.ends neurons\n")
+    options = {
+        "high": system.groups[0].high,
+        "step": system.step,
+        "options": f".options reltol={RELTOL:g}",
+    }
+    (folder / "neurons.json").write_text(json.dumps(options))
 
 
-def ngspice_alone(system: System, record: Record) -> float:
-    """CPU time in s of ``ngspice -b`` on each group, whose raw files are left."""
-    folder, pulses, first, spent = record.folder, record.events["pulse"], 0, 0.0
+@dataclass(frozen=True)
+class Run:
+    """What a run cost, by program in CPU seconds, and what it did."""
+
+    costs: dict[str, float]
+    grants: int
+    events: int
+    points: tuple[int, int]  # of its groups and of `ngspice -b`
+    error: float
+
+
+def measure(system: System, master: str) -> Run:
+    """Run under a master, then each simulator alone."""
+    os.environ["COCOTB_TEST_FILTER"] = f"{master}$"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if master == "bridge":
+            in_one_deck(system, folder)
+        record = lockstep.run(system, T_STOP, folder)
+        spent = json.loads((folder / "cost.json").read_text())
+        decks = in_turn(system, record) if master != "bridge" else at_once(system, record)
+        costs = {
+            "all": spent["simulator"] + spent["groups"],
+            "ngspice -b": ngspice_alone(decks, folder),
+            "Icarus": icarus_alone(system, record),
+        }
+        error, points = float("nan"), (0, 0)
+        if master != "bridge":
+            error, points = compare_spikes(system, record)
+    events = sum(found.times.size for found in record.events.values())
+    return Run(costs, sum(record.grants), events, points, error)
+
+
+def pulses(system: System, record: Record) -> list[str]:
+    """The pulses of a run as PWL sources, by synapse."""
+    events, high = record.events["pulse"], system.groups[0].high
+    sources = []
+    for wire in range(system.synapses):
+        corners = "0 0"
+        mine = events.numbers == wire
+        for time, level in zip(events.times[mine], events.levels[mine], strict=True):
+            before, after = (high * int(x) for x in (1 - level, level))
+            at = float(time * PS)
+            corners += f" {at!r} {before!r} {at + system.ramp!r} {after!r}"
+        sources.append(f"pwl({corners})")
+    return sources
+
+
+def in_turn(system: System, record: Record) -> list[str]:
+    """The decks of the groups, each with two synapses."""
+    sources = pulses(system, record)
+    return [
+        group.netlist(sources[2 * k : 2 * k + 2], T_STOP * PS, system.step)
+        for k, group in enumerate(system.groups)
+    ]
+
+
+def at_once(system: System, record: Record) -> list[str]:
+    """The deck of all ideal neurons."""
+    lines = [f"V{k} pulses_{k} 0 {source}" for k, source in enumerate(pulses(system, record))]
+    head = (record.folder / "neurons.cir").read_text()
+    ports = head.partition("\n")[0].split()[2:]
+    spikes = " ".join(f"v({port})" for port in ports if port.startswith("spikes"))
+    return [
+        "\n".join(
+            (
+                "all ideal neurons",
+                head,
+                *lines,
+                f"Vdd vdd 0 {system.groups[0].high!r}",
+                "Vss vss 0 0",
+                f"X1 {' '.join(ports)} neurons",
+                f".save {spikes}",
+                f".tran {system.step!r} {T_STOP * PS!r} 0 {system.step!r} uic",
+                f".options reltol={RELTOL:g}",
+                ".end\n",
+            )
+        )
+    ]
+
+
+def ngspice_alone(decks: list[str], folder: Path) -> float:
+    """CPU time in s of ``ngspice -b`` on decks, whose raw files are left."""
     (folder / ".spiceinit").write_text("set num_threads=1\n")
-    for number, group in enumerate(system.groups):
-        sources = []
-        for wire in range(first, first + len(group.synapses)):
-            corners = "0 0"
-            mine = pulses.numbers == wire
-            for time, level in zip(pulses.times[mine], pulses.levels[mine], strict=True):
-                low, high = (group.high * int(x) for x in (1 - level, level))
-                at = float(time * PS)
-                corners += f" {at!r} {low!r} {at + system.ramp!r} {high!r}"
-            sources.append(f"pwl({corners})")
-        first += len(group.synapses)
-        (folder / "plain.cir").write_text(group.netlist(sources, T_STOP * PS, system.step))
+    spent = 0.0
+    for number, deck in enumerate(decks):
+        (folder / "plain.cir").write_text(deck)
         start = cpu()
         command = ["ngspice", "-b", "-r", f"plain{number}.raw", "plain.cir"]
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
@@ -145,21 +240,27 @@ def ngspice_alone(system: System, record: Record) -> float:
     return spent
 
 
-def largest_error(system: System, record: Record) -> float:
-    """Of all intervals, relative to those of `ngspice_alone`; infinite if a spike is not in both."""
+def compare_spikes(system: System, record: Record) -> tuple[float, tuple[int, int]]:
+    """Of all intervals, the largest error relative to those of `ngspice_alone`; time points.
+
+    It is infinite if a spike is not in both.
+    """
     times, fired = record.events["analog"].rises
-    error = 0.0
+    error, points = 0.0, [0, 0]
     for number, group in enumerate(system.groups):
         head, _, body = (record.folder / f"plain{number}.raw").read_bytes().partition(b"Binary:\n")
         names = re.findall(r"^\t\d+\t(\S+)", head.decode(), re.M)
         rows = np.frombuffer(body).reshape(-1, len(names))
+        points[0] += record.voltages(number)["time"].size
+        points[1] += len(rows)
         expected = crossing(rows[:, 0], rows[:, names.index("v(spike0)")], group.high / 2)
         expected = expected[expected <= (record.reached - system.lookahead) * PS]
         found = times[fired == number][: expected.size] * PS
         if found.size < expected.size:
-            return float("inf")
-        error = max(error, float(np.max(np.abs(np.diff(found) / np.diff(expected) - 1))))
-    return error
+            error = float("inf")
+        else:
+            error = max(error, float(np.max(np.abs(np.diff(found) / np.diff(expected) - 1))))
+    return error, (points[0], points[1])
 
 
 def icarus_alone(system: System, record: Record) -> float:
@@ -189,33 +290,45 @@ def icarus_alone(system: System, record: Record) -> float:
 
 def compare(system: System, case: str) -> list[Cost]:
     """Rows of the table: the least costs of some rounds in which all take turns."""
-    both = {"lock-step": system, f"steps of {STEP / 1000:g} ns": Stepped(**vars(system))}
-    alone = {"ngspice -b": ngspice_alone, "Icarus": icarus_alone}
-    costs: dict[tuple[str, str], list[float]] = {}
-    told = {}
+    isideal = isinstance(system.groups[0], Ideal)
+    masters = {"lock-step": "lockstep", f"steps of {STEP / 1000:g} ns": "steps"}
+    if isideal and find_spec("cocotbext") and find_spec("cocotbext.ams"):
+        masters["cocotbext-ams"] = "bridge"
+    runs: dict[str, list[Run]] = {name: [] for name in masters}
     for _ in range(ROUNDS):
-        for name, each in both.items():
-            with tempfile.TemporaryDirectory() as folder:
-                spent, record = run(each, Path(folder))
-                costs.setdefault((name, "all"), []).append(spent)
-                for of, simulate in alone.items():
-                    costs.setdefault((name, of), []).append(simulate(each, record))
-                error = largest_error(each, record)
-            events = sum(found.times.size for found in record.events.values())
-            told[name] = sum(record.grants), events, error
-    print(costs)
+        for name, master in masters.items():
+            each = Stepped(**vars(system)) if master == "steps" else system
+            runs[name].append(measure(each, master))
+    least = {
+        name: {of: min(run.costs[of] for run in each) for of in each[0].costs}
+        for name, each in runs.items()
+    }
+    last = {name: each[-1] for name, each in runs.items()}
     rows = []
-    for name, (_, events, error) in told.items():
-        remark = f"{events} events"
-        if not isinstance(system.groups[0], Ideal):
-            remark += f", intervals to {100 * error:.2g} %"
-        rows.append(Cost(f"{case}, all", name, min(costs[name, "all"]), "s", remark=remark))
-    for of in alone:
-        rows.append(Cost(f"{case}, all", f"{of} alone", min(costs["lock-step", of]), "s"))
-    for name, (grants, _, _) in told.items():
-        beyond = min(costs[name, "all"]) - sum(min(costs[name, of]) for of in alone)
-        remark = f"{1000 * beyond:.3g} ms for {grants} grants"
-        rows.append(Cost(f"{case}, beyond", name, 1e6 * beyond / grants, "us/grant", remark=remark))
+    for name, run in last.items():
+        remark = f"{run.grants} grants, {run.events} events"
+        remark += "" if isideal else f", intervals to {100 * run.error:.2g} %"
+        rows.append(Cost(case, name, least[name]["all"], "s", remark=remark))
+    for of in ("ngspice -b", "Icarus"):
+        rows.append(Cost(case, f"{of} alone", least["lock-step"][of], "s"))
+    for beyond, taken in {
+        "beyond ngspice": ("ngspice -b",),
+        "beyond ngspice and Icarus": ("ngspice -b", "Icarus"),
+    }.items():
+        for name, run in last.items():
+            spent = least[name]["all"] - sum(least[name][of] for of in taken)
+            more = run.points[0] - run.points[1]
+            per_point = 1e6 * least[name]["ngspice -b"] / run.points[1] if run.points[1] else 0.0
+            remark = f"{more} time points more: {more * per_point / run.grants:.3g} us of it"
+            rows.append(
+                Cost(
+                    f"  {beyond}",
+                    name,
+                    1e6 * spent / run.grants,
+                    "us/grant",
+                    remark=remark if run.points[1] else "",
+                )
+            )
     return rows
 
 
@@ -223,12 +336,12 @@ STEP = round(1000 * float(sys.argv[1])) if len(sys.argv) > 1 else 100_000  # ps
 lockstep.MASTER = "masters"
 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 real = network()
-ideal = replace(
+ideals = replace(
     real,
     groups=tuple(
         Ideal(group.neurons, ((96 + k) * 1e-9,), group.synapses)
         for k, group in enumerate(real.groups)
     ),
 )
-for case, system in {"ideal neurons": ideal, "transistors": real}.items():
+for case, system in {"ideal neurons": ideals, "transistors": real}.items():
     show(compare(system, f"{T_STOP // 10**6} us, {case}"))
