@@ -12,9 +12,9 @@ which costs the same without any grant; so that of Icarus alone, with the spikes
 test bench in Verilog, is taken, too. What is left is for cocotb, the log, pipes, and the time
 points that ngspice needs at ends of grants only.
 
-With transistors that is a small difference of large numbers, uncertain by some 100 us per grant. So
-it is also taken with ideal neurons in their place (a capacitor, a leak, a switch), for which ngspice
-needs little: all else is the same. And the time points beyond those of ``ngspice -b`` are counted.
+With transistors that is a small difference of large numbers, uncertain by some 100 us a grant. So
+it is also taken with ideal neurons in their place (a capacitor, a leak, a switch), for which
+ngspice needs little: all else is the same. And time points beyond those of ``ngspice -b`` count.
 
 Errors are the largest of all intervals between a neuron's spikes in the record, beside
 ``ngspice -b`` with the same pulses. In fixed steps a spike counts from the end of its step on. The

@@ -33,6 +33,8 @@ from cocotb.utils import get_sim_time
 from ...analog.granted import Change, Granted
 from ...analog.ngspice import NgspiceError
 
+COUNTERS = ("dropped", "saturated", "lost", "late")
+
 
 class StoppedError(Exception):
     """The run cannot go on; says why."""
@@ -45,6 +47,7 @@ class Master:
         self.dut = dut
         self.job: dict[str, Any] = json.loads(Path("job.json").read_text())
         self.now = self.spikes = self.rounds = 0
+        self.begin = 0  # time of the simulator at which the chip's begins
         self.waiting: dict[int, int] = {}  # by analog neuron: a spike whose handshake may last
         self.wrong: str | None = None  # what a watcher found
         self.groups: list[Granted] = []
@@ -71,7 +74,7 @@ class Master:
 
     def time(self) -> int:
         """Time of the chip in ps: since the end of reset. A step of the simulator is 1 ps."""
-        return get_sim_time() - self.job["reset"]
+        return get_sim_time() - self.begin
 
     def pending(self, neuron: int) -> bool:
         """Whether the handshake of an analog neuron's last spike is under way."""
@@ -84,7 +87,7 @@ class Master:
         alarm(self.job["timeout"])
         await FallingEdge(self.dut.rst)
         alarm(0)
-        self.job["reset"] = get_sim_time()
+        self.begin = get_sim_time()
 
     def read_on(self, log: TextIO) -> None:
         """Read what the log has got since: pulses, the delay of the axons before they come."""
@@ -98,16 +101,20 @@ class Master:
     async def watch_wrong(self) -> None:
         """Pulses that were not announced so."""
         await self.dut.wrong.value_change
-        self.wrong = f"the core gave pulses {int(self.dut.pulses.value):b} at {self.time()} ps,"
+        self.wrong = f"the core gave pulses {self.dut.pulses.value} at {self.time()} ps,"
         self.wrong += " which it had not announced so"
 
     async def offer(self) -> None:
-        """Events from elsewhere, each at its time or as soon as the core takes it."""
+        """Events from elsewhere, each at its time or as soon as the core takes it.
+
+        They change at falling edges: at a rising one, the core might take it before it is there.
+        """
         dut = self.dut
         for time, axon in self.job["events"]:
             if (wait := time - self.time()) > 0:
                 dut.i__valid.value = 0
                 await Timer(wait)
+                await FallingEdge(dut.clk)
             dut.i__valid.value, dut.i__payload.value = 1, axon
             await RisingEdge(dut.clk)
             while not int(dut.i__ready.value):
@@ -203,14 +210,14 @@ async def carry_out(master: Master) -> None:
         reason = str(error)
     finally:
         master.close()
-    counters = ("dropped", "saturated", "lost", "late")
+    counters = {name: getattr(master.dut, name).value for name in COUNTERS}
     outcome = {
         "reason": reason,
         "reached": master.now,
-        "reset": master.job["reset"],
+        "reset": master.begin,
         "rounds": master.rounds,
         "grants": master.grants,
-    } | {name: int(getattr(master.dut, name).value) for name in counters}
+    } | {name: int(value) for name, value in counters.items() if value.is_resolvable}
     Path("outcome.json").write_text(json.dumps(outcome))
 
 

@@ -8,7 +8,8 @@ The log has a line for each event: time in ps, kind, number, level. A spike leav
   wire of a synapse rises or falls).
 
 `violations` follows each trail. Every rise of neuron k has one acknowledge and one arrival at axon
-``first + k`` before it rises again; only the last one may still be under way. The core's spikes are
+``first + k`` before it rises again; only the last one may still be under way. Events from elsewhere
+arrive in their order; only the last ones may still have to. The core's spikes are
 those that the integer network gives for these arrivals, in this order; only those of the last ticks
 may be missing. From the core to the synapses every time is known: the n-th pulse of a synapse rises
 ``2 + delay`` clocks after the n-th spike that is for it or, if that is later, ``width + gap``
@@ -121,7 +122,7 @@ def violations(system: System, record: Record) -> list[str]:
         for name, what in COUNTED.items()
         if record.counters.get(name)
     ]
-    steps = (_into_the_core, _through_the_core, _out_of_the_core)
+    steps = (_into_the_core, _from_elsewhere, _through_the_core, _out_of_the_core)
     return [*(each for step in steps for each in step(system, record)), *counted]
 
 
@@ -144,6 +145,25 @@ def _into_the_core(system: System, record: Record) -> list[str]:
                     " as many and each between its spike and the next"
                 )
     return wrong
+
+
+def _from_elsewhere(system: System, record: Record) -> list[str]:
+    arrivals = record.events["arrival"]
+    mine = (arrivals.numbers < system.core.network.axons) & (
+        (arrivals.numbers < system.first) | (arrivals.numbers >= system.first + system.neurons)
+    )
+    times, axons = np.array(system.events, np.int64).reshape(-1, 2).T
+    due, overdue = (
+        int(np.count_nonzero(times < record.reached - since)) for since in (0, system.patience)
+    )
+    n = int(np.count_nonzero(mine))
+    if (
+        overdue <= n <= due
+        and np.array_equal(arrivals.numbers[mine], axons[:n])
+        and np.all(arrivals.times[mine] > times[:n])
+    ):
+        return []
+    return [f"{due} events from elsewhere, {n} arrivals, which must be those, each after its event"]
 
 
 def _through_the_core(system: System, record: Record) -> list[str]:

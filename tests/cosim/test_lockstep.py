@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,6 +195,16 @@ def test_a_record_with_a_spike_lost_or_doubled_is_found_out(
     assert violations(system, changed)
 
 
+@pytest.mark.parametrize("fault", [without, twice])
+def test_an_event_from_elsewhere_that_is_lost_or_doubled_is_found_out(
+    fault: Callable[[Events, int], Events], system: System, record: Record
+) -> None:
+    arrivals = record.events["arrival"]
+    index = int(np.flatnonzero(arrivals.numbers == ANALOG)[0])
+    changed = replace(record, events=record.events | {"arrival": fault(arrivals, index)})
+    assert [each for each in violations(system, changed) if "events from elsewhere" in each]
+
+
 def test_a_spike_of_another_neuron_of_the_core_is_found_out(system: System, record: Record) -> None:
     """One that drives the same synapse: every pulse is as before."""
     spikes = record.events["spike"]
@@ -299,39 +310,62 @@ def test_a_simulator_that_does_not_get_on_is_ended_and_the_record_kept(
     assert caught.value.record.events["analog"].times.size
 
 
-def processes(folder: Path, deck: str) -> list[int]:
-    """Processes that work in a folder on a deck."""
+def processes(folder: Path, word: str) -> list[int]:
+    """Processes that work in a folder and have a word in their command line."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if deck.encode() in words and (entry / "cwd").resolve() == folder.resolve():
+            if word.encode() in words and (entry / "cwd").resolve() == folder.resolve():
                 found.append(int(entry.name))
         except (OSError, ValueError):
             continue
     return found
 
 
-def test_a_group_that_dies_ends_the_run_with_the_reason(small: System, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "sent", "message"),
+    [
+        ("group1.cir", signal.SIGKILL, "group1: .* killed by signal 9"),
+        ("group1.cir", signal.SIGSTOP, "group1: no answer within 5 s"),
+        ("vvp", signal.SIGKILL, "the Verilog simulator ended early"),
+    ],
+)
+def test_a_simulator_that_dies_or_stands_ends_the_run_with_the_reason(
+    program: str, sent: signal.Signals, message: str, small: System, tmp_path: Path
+) -> None:
     log = tmp_path / "events.csv"
 
-    def kill() -> None:
+    def strike() -> None:
         while not (log.exists() and log.stat().st_size > 500):
             time.sleep(0.01)
-        for each in processes(tmp_path, "group1.cir"):
-            os.kill(each, signal.SIGKILL)
+        for each in processes(tmp_path, program):
+            os.kill(each, sent)
 
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    with pytest.raises(LockstepError, match=r"group1: .* killed by signal 9") as caught:
-        run(small, 100 * T_STOP, tmp_path)
-    killer.join()
+    striker = threading.Thread(target=strike, daemon=True)
+    striker.start()
+    with pytest.raises(LockstepError, match=message) as caught:
+        run(small, 100 * T_STOP, tmp_path, timeout=5.0)
+    striker.join()
     assert 0 < caught.value.record.reached < 100 * T_STOP
     assert caught.value.record.events["arrival"].times.size
     deadline = time.monotonic() + 5
     while processes(tmp_path, "group0.cir"):
         assert time.monotonic() < deadline  # no process is left behind
         time.sleep(0.01)
+
+
+class Wrong(Group):
+    """A group whose deck asks for a model that is not there."""
+
+    def netlist(self, *given: Any) -> str:
+        return super().netlist(*given).replace(".tran", "Dwrong m0 0 nowhere\n.tran")
+
+
+def test_a_deck_that_ngspice_refuses_is_the_reason(small: System, tmp_path: Path) -> None:
+    wrong = replace(small, groups=(small.groups[0], Wrong(**vars(small.groups[1]))))
+    with pytest.raises(LockstepError, match=r"at 0 ps: group1: .*(?s:.*)nowhere"):
+        run(wrong, T_STOP, tmp_path)
 
 
 # ------------------------------------------------------------------ what is refused
@@ -348,7 +382,8 @@ def test_a_group_that_dies_ends_the_run_with_the_reason(small: System, tmp_path:
         ({"routes": ((1, 1),) * N}, r"routes\[0\] must have each wire once"),
         ({"routes": ((),)}, "routes must be of 16 neurons, not of 1"),
         ({"events": ((0, 5),)}, r"events\[0\] must be of axon 0 .. 4, which exist, not 5"),
-        ({"events": ((9, 0), (8, 0))}, r"events\[1\] must be at 9 ps or later, not 8"),
+        ({"events": ((0, 2),)}, r"events\[0\] must not be of axon 2, that of analog neuron 2"),
+        ({"events": ((9, 3), (8, 3))}, r"events\[1\] must be at 9 ps or later, not 8"),
         ({"tick": 16}, "tick must be in 17"),
         ({"ramp": 1e-6}, "ramp must be > 0 s and < 4e-07 s"),
         ({"delay": 0}, "delay must be in 1"),
@@ -357,6 +392,14 @@ def test_a_group_that_dies_ends_the_run_with_the_reason(small: System, tmp_path:
 def test_a_system_that_cannot_be_is_refused(change: dict, message: str, system: System) -> None:
     with pytest.raises(ValueError, match=message):
         replace(system, **change)
+
+
+def test_neurons_of_two_speeds_are_refused(system: System) -> None:
+    """No tick of the core could be a time step of both."""
+    first, second = system.groups
+    other = replace(second, neurons=(replace(second.neurons[0], speed_up=500.0),))
+    with pytest.raises(ValueError, match="groups must have one speed-up, not 500 and 1000"):
+        replace(system, groups=(first, other))
 
 
 def test_a_stop_that_is_no_time_is_refused(system: System, tmp_path: Path) -> None:
