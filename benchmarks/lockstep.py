@@ -12,9 +12,10 @@ which costs the same without any grant; so that of Icarus alone, with the spikes
 test bench in Verilog, is taken, too. What is left is for cocotb, the log, pipes, and the time
 points that ngspice needs at ends of grants only.
 
-With transistors that is a small difference of large numbers, uncertain by some 100 us a grant. So
+With transistors that is a small difference of large numbers, uncertain by some 200 us a grant. So
 it is also taken with ideal neurons in their place (a capacitor, a leak, a switch), for which
-ngspice needs little: all else is the same. And time points beyond those of ``ngspice -b`` count.
+ngspice needs little: all else is the same. And the simulator's process is told by itself, and how
+many time points the groups needed for those of ``ngspice -b``.
 
 Errors are the largest of all intervals between a neuron's spikes in the record, beside
 ``ngspice -b`` with the same pulses. In fixed steps a spike counts from the end of its step on. The
@@ -152,9 +153,7 @@ class Run:
 
     costs: dict[str, float]
     grants: int
-    events: int
-    points: tuple[int, int]  # of its groups and of `ngspice -b`
-    error: float
+    remark: str
 
 
 def measure(system: System, master: str) -> Run:
@@ -169,14 +168,16 @@ def measure(system: System, master: str) -> Run:
         decks = in_turn(system, record) if master != "bridge" else at_once(system, record)
         costs = {
             "all": spent["simulator"] + spent["groups"],
+            "simulator": spent["simulator"],
             "ngspice -b": ngspice_alone(decks, folder),
             "Icarus": icarus_alone(system, record),
         }
-        error, points = float("nan"), (0, 0)
-        if master != "bridge":
-            error, points = compare_spikes(system, record)
-    events = sum(found.times.size for found in record.events.values())
-    return Run(costs, sum(record.grants), events, points, error)
+        remark = f"{sum(record.grants)} grants"
+        if master == "bridge":
+            del costs["simulator"]  # ngspice is in it
+        else:
+            remark += compare_with_plain(system, record)
+    return Run(costs, sum(record.grants), remark)
 
 
 def pulses(system: System, record: Record) -> list[str]:
@@ -240,59 +241,60 @@ def ngspice_alone(decks: list[str], folder: Path) -> float:
     return spent
 
 
-def compare_spikes(system: System, record: Record) -> tuple[float, tuple[int, int]]:
-    """Of all intervals, the largest error relative to those of `ngspice_alone`; time points.
-
-    It is infinite if a spike is not in both.
-    """
+def compare_with_plain(system: System, record: Record) -> str:
+    """Time points, and the largest error of an interval, beside those of `ngspice_alone`."""
     times, fired = record.events["analog"].rises
-    error, points = 0.0, [0, 0]
+    error, points, plain = 0.0, 0, 0
     for number, group in enumerate(system.groups):
         head, _, body = (record.folder / f"plain{number}.raw").read_bytes().partition(b"Binary:\n")
         names = re.findall(r"^\t\d+\t(\S+)", head.decode(), re.M)
         rows = np.frombuffer(body).reshape(-1, len(names))
-        points[0] += record.voltages(number)["time"].size
-        points[1] += len(rows)
+        points += record.voltages(number)["time"].size
+        plain += len(rows)
         expected = crossing(rows[:, 0], rows[:, names.index("v(spike0)")], group.high / 2)
         expected = expected[expected <= (record.reached - system.lookahead) * PS]
         found = times[fired == number][: expected.size] * PS
         if found.size < expected.size:
-            error = float("inf")
-        else:
-            error = max(error, float(np.max(np.abs(np.diff(found) / np.diff(expected) - 1))))
-    return error, (points[0], points[1])
+            return f": analog neuron {number} has not the spikes of ngspice -b"
+        error = max(error, float(np.max(np.abs(np.diff(found) / np.diff(expected) - 1))))
+    told = f", {points} time points for {plain}"
+    return told if isinstance(system.groups[0], Ideal) else f"{told}, ISIs to {100 * error:.2g} %"
 
 
 def icarus_alone(system: System, record: Record) -> float:
-    """CPU time in s of Icarus with the clocks and the wires of the run."""
+    """CPU time in s of Icarus, from the end of reset, with the clocks and the wires of the run."""
     wires, before, word, folder = [], -record.reset, 0, record.folder
     events = record.events["analog"]
     for time, neuron in zip(events.times.tolist(), events.numbers.tolist(), strict=True):
         word ^= 1 << neuron
         wires.append(f"    #{time - before} spikes = {word};")
         before = time
-    (folder / "alone.v").write_text(
+    bench = (
         "`timescale 1ps/1ps\nmodule alone;\n  reg clk = 0, rst = 1;\n"
         f"  reg [{ANALOG - 1}:0] spikes = 0;\n  always #{system.clock // 2} clk = ~clk;\n"
         "  mixed_core core(.clk(clk), .rst(rst), .spikes(spikes), .i__valid(1'b0));\n"
         f"  initial #{record.reset} rst = 0;\n"
-        f"  initial #{record.reset + T_STOP} $finish;\n"
         '  initial begin\n    $dumpfile("alone.vcd");\n    $dumpvars(1, core, core.requests);\n'
         + "\n".join(wires)
-        + "\n  end\nendmodule\n"
+        + "\n  end\n"
     )
-    command = ["iverilog", "-g2012", "-o", "alone.vvp", "-s", "alone", "alone.v", "mixed_core.v"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    start = cpu()
-    subprocess.run(["vvp", "alone.vvp"], cwd=folder, check=True, capture_output=True)
-    return cpu() - start
+    spent = []
+    for stop in (0, T_STOP):
+        end = f"  initial #{record.reset + stop} $finish;\nendmodule\n"
+        (folder / "alone.v").write_text(bench + end)
+        command = ["iverilog", "-g2012", "-o", "alone.vvp", "-s", "alone", "alone.v"]
+        subprocess.run([*command, "mixed_core.v"], cwd=folder, check=True, capture_output=True)
+        start = cpu()
+        subprocess.run(["vvp", "alone.vvp"], cwd=folder, check=True, capture_output=True)
+        spent.append(cpu() - start)
+    return spent[1] - spent[0]
 
 
 def compare(system: System, case: str) -> list[Cost]:
     """Rows of the table: the least costs of some rounds in which all take turns."""
-    isideal = isinstance(system.groups[0], Ideal)
     masters = {"lock-step": "lockstep", f"steps of {STEP / 1000:g} ns": "steps"}
-    if isideal and find_spec("cocotbext") and find_spec("cocotbext.ams"):
+    peer = find_spec("cocotbext") and find_spec("cocotbext.ams")
+    if peer and isinstance(system.groups[0], Ideal):
         masters["cocotbext-ams"] = "bridge"
     runs: dict[str, list[Run]] = {name: [] for name in masters}
     for _ in range(ROUNDS):
@@ -304,31 +306,20 @@ def compare(system: System, case: str) -> list[Cost]:
         for name, each in runs.items()
     }
     last = {name: each[-1] for name, each in runs.items()}
-    rows = []
-    for name, run in last.items():
-        remark = f"{run.grants} grants, {run.events} events"
-        remark += "" if isideal else f", intervals to {100 * run.error:.2g} %"
-        rows.append(Cost(case, name, least[name]["all"], "s", remark=remark))
+    rows = [
+        Cost(case, name, least[name]["all"], "s", remark=run.remark) for name, run in last.items()
+    ]
     for of in ("ngspice -b", "Icarus"):
         rows.append(Cost(case, f"{of} alone", least["lock-step"][of], "s"))
-    for beyond, taken in {
-        "beyond ngspice": ("ngspice -b",),
-        "beyond ngspice and Icarus": ("ngspice -b", "Icarus"),
-    }.items():
+    for what, spent, taken in (
+        ("beyond ngspice", "all", ("ngspice -b",)),
+        ("beyond ngspice and Icarus", "all", ("ngspice -b", "Icarus")),
+        ("simulator beyond Icarus", "simulator", ("Icarus",)),
+    ):
         for name, run in last.items():
-            spent = least[name]["all"] - sum(least[name][of] for of in taken)
-            more = run.points[0] - run.points[1]
-            per_point = 1e6 * least[name]["ngspice -b"] / run.points[1] if run.points[1] else 0.0
-            remark = f"{more} time points more: {more * per_point / run.grants:.3g} us of it"
-            rows.append(
-                Cost(
-                    f"  {beyond}",
-                    name,
-                    1e6 * spent / run.grants,
-                    "us/grant",
-                    remark=remark if run.points[1] else "",
-                )
-            )
+            if spent in least[name]:
+                beyond = least[name][spent] - sum(least[name][of] for of in taken)
+                rows.append(Cost(f"  {what}", name, 1e6 * beyond / run.grants, "us/grant"))
     return rows
 
 
