@@ -351,7 +351,7 @@ def test_a_simulator_that_dies_or_stands_ends_the_run_with_the_reason(
     assert 0 < caught.value.record.reached < 100 * T_STOP
     assert caught.value.record.events["arrival"].times.size
     deadline = time.monotonic() + 5
-    while processes(tmp_path, "group0.cir"):
+    while processes(tmp_path, "group0.cir") or processes(tmp_path, "group1.cir"):
         assert time.monotonic() < deadline  # no process is left behind
         time.sleep(0.01)
 
