@@ -7,7 +7,7 @@ their time points add up: groups should be small. The solver's options are those
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .cells.bench import Design
 from .lif import AnalogLIF
@@ -115,17 +115,10 @@ class Group:
 
     def _neuron(self, j: int) -> str:
         """The neuron as a subcircuit, with its synapses in subcircuits of their own within it."""
-        mine = [(k, each.design) for k, each in enumerate(self.synapses) if each.neuron == j]
-        body = str(self.neurons[j].circuit()).partition("\n")[2].strip()
-        parts = [f".subckt neuron{j} m spike{''.join(f' p{k}' for k, _ in mine)}", body]
-        for k, design in mine:
-            cell, biases = design.cell, design.currents
-            parts += [
-                f".subckt synapse{k} pulse out vdd",
-                str(cell).strip(),
-                *(f"I{node} vdd {node} {current!r}" for node, current in biases.items()),
-                f"Xcell {' '.join(cell.external_nodes)} {cell.name}",
-                f".ends synapse{k}",
-                f"Xsynapse{k} p{k} m vdd synapse{k}",
-            ]
-        return "\n".join((*parts, f".ends neuron{j}"))
+        designs = tuple(each.design for each in self.synapses if each.neuron == j)
+        circuit = replace(self.neurons[j], synapses=designs).circuit()
+        for k in range(len(designs)):
+            circuit[f"Vp{k}"].detach()  # the pulses come from outside
+        pins = "".join(f" p{k}" for k in range(len(designs)))
+        body = str(circuit).partition("\n")[2].strip()
+        return f".subckt neuron{j} m spike{pins}\n{body}\n.ends neuron{j}"

@@ -84,6 +84,16 @@ class PoissonTable(_StimulusTable, tag="poisson", frozen=True):
     mu: Volt = Volt(0.0)
 
 
+class SynapsesTable(_StimulusTable, kw_only=True, tag="poisson synapses", frozen=True):
+    """Poisson events into synapses with a time constant; transistor neurons have DPI synapses."""
+
+    rates: tuple[Hertz, ...]
+    weights: tuple[Volt, ...]
+    tau_s: Second
+    mu: Volt = Volt(0.0)
+    on: tuple[SubstrateName, ...] = ("spice",)
+
+
 class SpikesTable(_StimulusTable, tag="input spikes", frozen=True):
     """Given input spikes, pulses of drive.
 
@@ -109,7 +119,13 @@ class RecordedTable(_StimulusTable, tag="recorded current", frozen=True):
 
 
 StimulusTable = (
-    ConstantTable | WhiteNoiseTable | NoiseStepTable | PoissonTable | SpikesTable | RecordedTable
+    ConstantTable
+    | WhiteNoiseTable
+    | NoiseStepTable
+    | PoissonTable
+    | SynapsesTable
+    | SpikesTable
+    | RecordedTable
 )
 
 
@@ -401,6 +417,8 @@ def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
             return st.NoiseStep(before, after, table.at, table.duration, table.bin)
         case PoissonTable():
             return st.Poisson(table.rates, table.weights, table.mu)
+        case SynapsesTable():
+            return st.PoissonSynapses(table.rates, table.weights, table.tau_s, table.mu)
         case SpikesTable():
             return st.InputSpikes(table.times, table.amplitude, table.width, table.duration)
         case RecordedTable():
@@ -476,7 +494,7 @@ def load(path: str | Path) -> Experiment:
 
 FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
 PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
-PREDICTIONS = ("noise-step", "accelerated")
+PREDICTIONS = ("noise-step", "accelerated", "synapses")
 BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
 
 

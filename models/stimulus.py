@@ -1,4 +1,4 @@
-"""What drives a neuron: six kinds of input, in physical units, the same for every substrate.
+"""What drives a neuron: seven kinds of input, in physical units, the same for every substrate.
 
 Voltages are drives ``mu = R I`` above rest. A given drive is held constant over each time step.
 """
@@ -149,6 +149,42 @@ class Poisson:
 
 
 @dataclass(frozen=True)
+class PoissonSynapses:
+    """Poisson events into synapses whose currents decay exponentially.
+
+    Parameters
+    ----------
+    rates : tuple of float
+        Summed rate of each kind of synapse in Hz, > 0.
+    weights : tuple of float
+        By what the charge of one event moves the membrane of each kind in all, in V; negative
+        weights inhibit.
+    tau_s : float
+        Time constant of the currents in s, > 0.
+    mu : float
+        A constant drive beside them, in V.
+    """
+
+    rates: tuple[float, ...]
+    weights: tuple[float, ...]
+    tau_s: float
+    mu: float = 0.0
+
+    def __post_init__(self) -> None:
+        _finite(self, "tau_s")
+        if self.tau_s <= 0:
+            raise ValueError(f"tau_s must be > 0 s, not {self.tau_s!r}")
+        if 0 in self.weights:
+            raise ValueError(f"weights must not be 0, and one of {self.weights} is")
+        Poisson(self.rates, self.weights, self.mu)
+
+    @property
+    def instantaneous(self) -> Poisson:
+        """The same events, each of which moves the membrane at once."""
+        return Poisson(self.rates, self.weights, self.mu)
+
+
+@dataclass(frozen=True)
 class InputSpikes:
     """Given input spikes, each a rectangular pulse of drive.
 
@@ -237,4 +273,6 @@ class RecordedCurrent:
 
 
 GivenDrive = InputSpikes | RecordedCurrent
-Stimulus = Constant | WhiteNoise | NoiseStep | Poisson | InputSpikes | RecordedCurrent
+Stimulus = (
+    Constant | WhiteNoise | NoiseStep | Poisson | PoissonSynapses | InputSpikes | RecordedCurrent
+)

@@ -24,6 +24,7 @@ from ...models.stimulus import (
     InputSpikes,
     NoiseStep,
     Poisson,
+    PoissonSynapses,
     RecordedCurrent,
     WhiteNoise,
 )
@@ -38,6 +39,7 @@ from .accelerated import Speed, invariance
 from .chip import WORKERS, Chip, Replay, held_drive, made, partners, replay
 from .circuit_population import noise_step
 from .circuit_renewal import Shape, renewal, resolved
+from .circuit_synapses import synapses
 from .place import (
     Place,
     decibel,
@@ -432,6 +434,11 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
         progress(f"{experiment.name}: SPICE, noise, speed-up {speed_up:g}")
         noisy, shapes = _noise(experiment, chip, settings)
         here.add(noisy)
+        for played in experiment.played("spice"):
+            if isinstance(played.stimulus, PoissonSynapses):
+                progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
+                judged, shapes[played.name] = synapses(experiment, played, chip, settings)
+                here.add(judged)
         findings.add(here)
         speeds.append((chip, here, shapes))
     findings.add(invariance(experiment, speeds))
