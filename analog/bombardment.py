@@ -9,7 +9,6 @@ played in pieces.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 import numpy as np
 from scipy.optimize import least_squares
 
@@ -105,7 +104,8 @@ def extract(
     """Fit the equation to a synapse under one train of pulses, and test it on another one.
 
     The four constants are fitted by least squares to the mean currents in bins of two tau, from
-    twenty tau on: the membrane, far slower, feels charges. `window` (s) is that over which the charge is compared on the second train.
+    twenty tau on: the membrane, far slower, feels charges. `window` (s) is that over which charges
+    are compared.
     """
     dt = BIN * constants.tau
     first = round(SETTLING / BIN)

@@ -116,7 +116,7 @@ class Group:
     def _neuron(self, j: int) -> str:
         """The neuron as a subcircuit, with its synapses in subcircuits of their own within it."""
         designs = tuple(each.design for each in self.synapses if each.neuron == j)
-        circuit = replace(self.neurons[j], synapses=designs).circuit()
+        circuit = replace(self.neurons[j], attached=designs).circuit()
         for k in range(len(designs)):
             circuit[f"Vp{k}"].detach()  # the pulses come from outside
         pins = "".join(f" p{k}" for k in range(len(designs)))

@@ -85,13 +85,13 @@ class PoissonTable(_StimulusTable, tag="poisson", frozen=True):
 
 
 class SynapsesTable(_StimulusTable, kw_only=True, tag="poisson synapses", frozen=True):
-    """Poisson events into synapses with a time constant; transistor neurons have DPI synapses."""
+    """Poisson events into the DPI synapses of a transistor neuron."""
 
     rates: tuple[Hertz, ...]
     weights: tuple[Volt, ...]
     tau_s: Second
     mu: Volt = Volt(0.0)
-    on: tuple[SubstrateName, ...] = ("spice",)
+    on: tuple[Literal["spice"], ...] = ("spice",)
 
 
 class SpikesTable(_StimulusTable, tag="input spikes", frozen=True):

@@ -14,7 +14,6 @@ then by the netlist; there its budget holds what the equations say that it leave
 itself and all under the same pulses.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -152,7 +151,7 @@ def _bombarded(chip: Chip, stimulus: PoissonSynapses, seed: int) -> Bombarded:
     with ThreadPoolExecutor(WORKERS) as pool:
         kinds = range(len(stimulus.rates))
         made = list(pool.map(lambda number: _synapse(chip, stimulus, number, seed), kinds))
-    lif = replace(chip.lif, synapses=tuple(design for design, _ in made))
+    lif = replace(chip.lif, attached=tuple(design for design, _ in made))
     signs = [1 if weight > 0 else -1 for weight in stimulus.weights]
     synapses = (Synapse(*each, sign) for each, sign in zip(made, signs, strict=True))
     return Bombarded(
@@ -165,6 +164,15 @@ def _linear(chip: Chip) -> Chip:
     """The same circuit with a linear leak."""
     e = chip.extracted
     return Chip(chip.lif, replace(e, i_leak=e.g_m.value * (e.v_rest.value - e.v)))
+
+
+def _linear_drive(made: Bombarded, given: Input, charges: Floats, steps: int) -> Floats:
+    """Current in A into the membrane by linear synapses of the same time constants."""
+    total = np.zeros(steps) + made.current
+    for synapse, times, charge in zip(made.synapses, given.times, charges.tolist(), strict=True):
+        tau = synapse.extracted.equation.tau
+        total += linear_currents(times, charge, tau, made.dt, steps)
+    return total
 
 
 def _neuron(chip: Chip, slope: float) -> LIF:
@@ -234,23 +242,17 @@ def synapses(
     findings.add(judged(place, found, own, others))
     findings.checks.append(_charges(place, made, stimulus))
 
-    events = [[len(times) for times in each.times] for each in given]
-    charges = np.sum(currents, (0, 2)) * made.dt / np.sum(events, 0)
-    taus = [synapse.extracted.equation.tau for synapse in made.synapses]
-    straight = np.array([
-        made.current + sum(
-            linear_currents(times, charge, tau, made.dt, planned.steps)
-            for times, charge, tau in zip(each.times, charges, taus, strict=True)
-        )
-        for each in given
-    ])  # fmt: skip
+    events = np.array([[len(times) for times in each.times] for each in given])
+    charges = np.sum(currents, (0, 2)) * made.dt / events.sum(0)
+    tau_s = float(np.mean([synapse.extracted.equation.tau for synapse in made.synapses]))
+    straight = np.array([_linear_drive(made, each, charges, planned.steps) for each in given])
     stages = [
         number("rate", under(_linear(chip), straight, 0.0)),
         number("rate", under(_linear(chip), drives, 0.0)),
         number("rate", under(chip, drives, 0.0)),
         number("rate", own),
     ]
-    told = _Theory.of(made, charges, float(np.mean(taus)), slope)
+    told = _Theory.of(made, charges, tau_s, slope)
     findings.checks += _against_theory(place, told, stages, found, own)
 
     designed = np.array(stimulus.weights) * lif.voltage_scale
@@ -276,7 +278,7 @@ def synapses(
         ("charge of a DPI's pulse", f"{ratios} of linear", jumping(fast_ideal, jumps, push)),
         ("extracted tau_m, trip, reset, dead time", "without synapses", unloaded),
         ("load of the synapses", f"{load} at the membrane", told.shot),
-        ("finite tau_s", f"{show(float(np.mean(taus)), 's', 3)}", stages[0]),
+        ("finite tau_s", show(tau_s, "s", 3), stages[0]),
         ("charge varies from pulse to pulse", "DPI's equation", stages[1]),
         ("OTA non-linearity", f"leak at trip {bent:+.2%} of linear", stages[2]),
         ("the comparator's lag", show(lag, "s", 2), stages[3]),

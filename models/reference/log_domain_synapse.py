@@ -13,13 +13,14 @@ depend on the membrane, so it can be held during the step for `measured_leak`.
 
 from dataclasses import dataclass
 from math import exp, inf, log
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 _FINE = 0.25  # of y, in a step
 _JOINED = 0.1  # of a width
