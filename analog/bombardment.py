@@ -40,14 +40,14 @@ def source(pulses: Pulses, width: float, high: float) -> str:
 def alone(
     synapse: Design, pulses: Pulses, width: float, dt: float, steps: int, v_out: float
 ) -> np.ndarray:
-    """Mean current (A) of a synapse in each of `steps` steps of `dt` (s), its output at `v_out`."""
+    """Mean current in A out of a synapse in each step of `dt` (s), its output held at `v_out`."""
     end = steps * dt
     lines = (
         f"Vpulse pulse 0 {source(pulses, width, synapse.technology.supply)}\n"
         f"Vout out 0 {v_out!r}\n.tran {width!r} {end!r} 0 {10 * width!r}\n.save i(Vout)"
     )
     found = synapse.measure(lines, ["time", "vout#branch"], RELTOL)
-    t, i = found["time"], np.abs(found["vout#branch"])
+    t, i = found["time"], found["vout#branch"]
     charge = np.concatenate(([0.0], np.cumsum(np.diff(t) * (i[1:] + i[:-1]) / 2)))
     return np.diff(np.interp(np.arange(steps + 1) * dt, t, charge)) / dt
 
@@ -113,7 +113,7 @@ def extract(
     start = float(abs(synapse.measure(off, ["vout#branch"])["vout#branch"][0]))
 
     def play(pulses: Pulses) -> np.ndarray:
-        return alone(synapse, pulses, width, dt, int(pulses.off[-1] / dt), v_out)
+        return np.abs(alone(synapse, pulses, width, dt, int(pulses.off[-1] / dt), v_out))
 
     def equation(logs: Array) -> LogDomainSynapse:
         tau, gain, i_gain, exponent = np.exp(logs).tolist()

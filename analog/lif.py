@@ -29,7 +29,7 @@ LEAK_VOLTAGE = {False: 2.7, True: 8.8}
 
 
 class BiasedSynapse(SubCircuit):
-    """A synapse cell (nodes ``pulse out`` and its biases) with its bias currents.
+    """A synapse cell (nodes ``pulse out``, biases, references) with its currents and voltages.
 
     Its nodes are ``pulse out vdd``. The cell is defined within, so that synapses of different sizes
     may have cells of one name.
@@ -40,6 +40,8 @@ class BiasedSynapse(SubCircuit):
         self.subcircuit(design.cell)
         for node, current in design.currents.items():
             self.I(node, "vdd", node, current)
+        for node, voltage in design.references.items():
+            self.V(node, node, "0", voltage)
         self.X("cell", design.cell.name, *design.cell.external_nodes)
 
 

@@ -94,6 +94,17 @@ class SynapsesTable(_StimulusTable, kw_only=True, tag="poisson synapses", frozen
     on: tuple[Literal["spice"], ...] = ("spice",)
 
 
+class OpenSynapseTable(_StimulusTable, kw_only=True, tag="open synapse", frozen=True):
+    """Constant drives beside a conductance synapse that a regular train of pulses keeps open."""
+
+    rate: Hertz
+    conductance: PositiveReal
+    tau_s: Second
+    v_rev: Volt
+    mu: tuple[Volt, ...]
+    on: tuple[Literal["spice"], ...] = ("spice",)
+
+
 class SpikesTable(_StimulusTable, tag="input spikes", frozen=True):
     """Given input spikes, pulses of drive.
 
@@ -124,6 +135,7 @@ StimulusTable = (
     | NoiseStepTable
     | PoissonTable
     | SynapsesTable
+    | OpenSynapseTable
     | SpikesTable
     | RecordedTable
 )
@@ -419,6 +431,10 @@ def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
             return st.Poisson(table.rates, table.weights, table.mu)
         case SynapsesTable():
             return st.PoissonSynapses(table.rates, table.weights, table.tau_s, table.mu)
+        case OpenSynapseTable():
+            return st.OpenSynapse(
+                table.rate, table.conductance, table.tau_s, table.v_rev, tuple(map(float, table.mu))
+            )
         case SpikesTable():
             return st.InputSpikes(table.times, table.amplitude, table.width, table.duration)
         case RecordedTable():
@@ -494,7 +510,7 @@ def load(path: str | Path) -> Experiment:
 
 FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
 PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
-PREDICTIONS = ("noise-step", "accelerated", "synapses")
+PREDICTIONS = ("noise-step", "accelerated", "synapses", "shunt")
 BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
 
 

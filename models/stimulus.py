@@ -1,4 +1,4 @@
-"""What drives a neuron: seven kinds of input, in physical units, the same for every substrate.
+"""What drives a neuron: eight kinds of input, in physical units, the same for every substrate.
 
 Voltages are drives ``mu = R I`` above rest. A given drive is held constant over each time step.
 """
@@ -185,6 +185,43 @@ class PoissonSynapses:
 
 
 @dataclass(frozen=True)
+class OpenSynapse:
+    """Constant drives beside a synapse that a regular train keeps open, nearly steadily.
+
+    Parameters
+    ----------
+    rate : float
+        Of the train in Hz, > 0.
+    conductance : float
+        Its mean in units of the leak's, > 0.
+    tau_s : float
+        Time constant of the conductance in s, > 1/rate: otherwise it is not steady.
+    v_rev : float
+        Reversal potential in V.
+    mu : tuple of float
+        Drives in V.
+    """
+
+    rate: float
+    conductance: float
+    tau_s: float
+    v_rev: float
+    mu: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _finite(self, "rate", "conductance", "tau_s", "v_rev", "mu")
+        for name in ("rate", "conductance", "tau_s"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be > 0, not {getattr(self, name)!r}")
+        if self.tau_s * self.rate < 1:
+            raise ValueError(
+                f"tau_s must be at least 1/rate = {1 / self.rate!r} s, not {self.tau_s!r}"
+            )
+        if not self.mu:
+            raise ValueError("mu must name at least one drive")
+
+
+@dataclass(frozen=True)
 class InputSpikes:
     """Given input spikes, each a rectangular pulse of drive.
 
@@ -274,5 +311,12 @@ class RecordedCurrent:
 
 GivenDrive = InputSpikes | RecordedCurrent
 Stimulus = (
-    Constant | WhiteNoise | NoiseStep | Poisson | PoissonSynapses | InputSpikes | RecordedCurrent
+    Constant
+    | WhiteNoise
+    | NoiseStep
+    | Poisson
+    | PoissonSynapses
+    | OpenSynapse
+    | InputSpikes
+    | RecordedCurrent
 )

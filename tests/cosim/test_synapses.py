@@ -1,4 +1,4 @@
-"""DPI synapses under Poisson pulses at a transistor neuron: it agrees, and planted faults do not."""
+"""DPI synapses under Poisson pulses at a transistor neuron agree; planted faults do not."""
 
 from collections.abc import Callable
 from dataclasses import replace
