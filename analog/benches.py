@@ -118,19 +118,21 @@ def one_spike(
     slope: float,
     before: float,
     after: float,
+    spiking: float,
     t_stop: float,
     coarseness: int = 1,
 ) -> dict[str, np.ndarray]:
     """Time (s), ``m`` and ``spike`` (V) from just below `v_trip` through one spike and beyond it.
 
-    The current into the membrane is `before` (A), which gives `slope` (V/s) at the trip, up to half
-    the designed dead time after the crossing, and `after` from then on; `t_stop` (s) counts from
-    the crossing. `coarseness` 2 doubles
-    the time step and takes a ten times larger reltol.
+    The current into the membrane is `before` (A), which gives `slope` (V/s) at the trip, up to
+    `spiking` (s), a time within the spike, and `after` from then on; `spiking` and `t_stop` (s)
+    count from the crossing. `coarseness` 2 doubles the time step and takes a ten times larger
+    reltol.
     """
-    start = min(0.5 * slope * lif.t_dead, 5e-3)  # V below the trip
+    # V below the trip; half a dead time before the edge, which may be ahead of the crossing
+    start = min(slope * max(0.5 * lif.t_dead, lif.t_dead - spiking), 5e-3)
     lead = start / slope
-    change, step = lead + 0.5 * lif.t_dead, coarseness * lif.t_dead / 100
+    change, step = lead + spiking, coarseness * lif.t_dead / 100
     bench = (
         f"Im 0 m pwl(0 {before!r} {change!r} {before!r} {change + step / 10!r} {after!r})\n"
         f".ic v(m)={v_trip - start!r}\n"
@@ -152,7 +154,7 @@ def cycle(lif: AnalogLIF, v_trip: float, slope: float) -> tuple[float, float]:
     drive = slope * (lif.c_m + parasitic_capacitance(lif))
     half = lif.technology.supply / 2
     still, moving = (
-        one_spike(lif, circuit, v_trip, slope, drive, after, 3 * lif.t_dead)
+        one_spike(lif, circuit, v_trip, slope, drive, after, 0.5 * lif.t_dead, 3 * lif.t_dead)
         for after in (0.0, drive)
     )
     t, v = moving["time"], moving["m"]

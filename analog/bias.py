@@ -87,11 +87,12 @@ def design(
     shortest = (
         _SHORTEST if offset is None else max(_SHORTEST, ota.shortest_gate(technology, offset))
     )
+    nmos = transistor(technology, "n")
     pair, mirror = ota.gates(technology, i_leak, _DENSITY, shortest)
     i_comparator, size, load, branch = comparator.sized(technology, t_dead, offset)
     i_refractory, c_ref, charge = refractory_pulse.sized(technology, t_dead, i_comparator, branch.l)
     cannot = _impossible(neuron, technology, speed_up)
-    off = transistor(technology, "n").i_off * mirror.w / mirror.l
+    off = nmos.i_off * mirror.w / mirror.l
     if i_leak < off:
         raise ValueError(
             f"{cannot}: a leak bias of {i_leak:.3g} A is outside weak inversion (leaks): its mirror"

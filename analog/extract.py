@@ -21,7 +21,7 @@ from .lif import AnalogLIF
 
 _SLOPES = np.geomspace(0.1, 300.0, 8)  # of threshold slopes, in swings per tau_m
 _EXCURSIONS = np.array([3.0, 10.0, 30.0])  # slopes, in swings per tau_m, as of noise
-_DRIVES = (1.2, 1.5, 2.0, 3.0, 6.0)  # in rheobases: the reset is measured on spikes at each
+_DRIVES = (1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 6.0)  # in rheobases: the reset is measured at each
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,15 @@ class Extracted:
         includes what interpolating `holds` misses.
     charge_injection : Measured
         What the opening switch puts on the membrane, in C.
+    mirror_lag : float
+        By which the leak follows the membrane late at rest, in tau_m: the relative difference of
+        the capacitances met fast and slowly, for a leak that is late by t acts as ``-g_m t``. Half
+        of it passes the mirror, which is twice as late.
     settling : float
-        Voltage in V by which the membrane still moves after the release, because the leak's current
-        mirror lags behind the reset: the swing times the relative difference of the capacitances
-        met at ``1/t_dead`` and at ``1/tau_m``. A reset level on the bench of the switch misses it.
+        Voltage in V by which the membrane still moves after the release, because that mirror still
+        carries some of the current of the voltage before the reset: the swing times the relative
+        difference of the capacitances met at v_reset at ``1/t_dead`` and at ``1/tau_m``. Benches of
+        single cells miss it.
     v, i_leak : ndarray, shape (points,)
         Current into the membrane (A) at membrane voltages v (V, ascending).
     i_leak_error : float
@@ -84,6 +89,7 @@ class Extracted:
     v_reset: Measured
     t_hold: Measured
     charge_injection: Measured
+    mirror_lag: float
     settling: float
     v: np.ndarray
     i_leak: np.ndarray
@@ -198,6 +204,7 @@ def extract(lif: AnalogLIF) -> Extracted:
     intact = np.abs(curves["i_supply"]) < 1.5 * lif.i_leak
     return Extracted(
         **values,
+        mirror_lag=fine["mirror_lag"],
         settling=fine["settling"],
         c_m_range=(float(np.min(curves["c"])), float(np.max(curves["c"]))),
         v=v,
@@ -253,7 +260,8 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     v_trip = _trip(lif, static, coarseness)
 
     g_m, c_rest = _admittance(lif, v_rest, static)
-    c_fast = _admittance(lif, v_rest, static, lif.t_dead)[1]
+    c_fast = _admittance(lif, v_rest, static, lif.tau_m / 1e3)[1]
+    slow, dead = (_admittance(lif, reset, static, time)[1] for time in (lif.tau_m, lif.t_dead))
     nodes, weights = np.polynomial.legendre.leggauss(3)
     path = (reset + v_trip) / 2 + (v_trip - reset) / 2 * nodes
     c = np.array([_admittance(lif, v, static)[1] for v in path.tolist()])
@@ -263,9 +271,14 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     delays = np.array([_delay(lif, v_trip, slope, coarseness) for slope in slopes.tolist()])
     drives = [-rheobases * float(leak(v_trip)) for rheobases in _DRIVES]
     hold_slopes = (np.array(drives) + float(leak(v_trip))) / c_m
-    about = _spike(lif, v_trip, reset, drives[1], leak, c_m, coarseness)[1]
+    nominal = _DRIVES.index(1.5)
+    late = np.interp(hold_slopes, slopes, delays).tolist()
+    about = _spike(lif, v_trip, reset, drives[nominal], late[nominal], leak, c_m, coarseness)[1]
     spikes = np.array(
-        [_spike(lif, v_trip, about, drive, leak, c_m, coarseness) for drive in drives]
+        [
+            _spike(lif, v_trip, about, drive, delay, leak, c_m, coarseness)
+            for drive, delay in zip(drives, late, strict=True)
+        ]
     )
     holds, x = spikes[:, 0], np.log(hold_slopes)
     v_reset, step = (float(mean) for mean in spikes[:, 1:].mean(axis=0))
@@ -276,13 +289,14 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "v_rest": v_rest,
         "v_trip": v_trip,
         "v_reset": v_reset,
-        "t_hold": float(holds[_DRIVES.index(1.5)]),
+        "t_hold": float(holds[nominal]),
         "t_hold spread": float(
             np.max(np.abs(np.interp(x[1::2], x[::2], holds[::2]) - holds[1::2]))
         ),
         "v_reset spread": float(np.ptp(spikes[:, 1])) / 2,
         "charge_injection": c_m * step,
-        "settling": (c_fast / c_rest - 1) * (v_trip - reset),
+        "mirror_lag": (c_fast - c_rest) / c_rest,
+        "settling": (dead / slow - 1) * (v_trip - v_reset),
     }
     curves = {"v": v, "i_leak": i_leak, "v_supply": v_supply, "i_supply": i_supply}
     curves |= {"c": c, "slopes": slopes, "delays": delays, "holds": holds}
@@ -372,22 +386,34 @@ def _spike(
     v_trip: float,
     target: float,
     drive: float,
+    delay: float,
     leak: PchipInterpolator,
     c_m: float,
     coarseness: int,
 ) -> tuple[float, float, float]:
     """Spike edge to release (s), voltage after release (V), step at release (V), at one drive (A).
 
-    As in `benches.cycle`: after the first spike the current balances the leak at `target` (V),
-    about the reset voltage, so that the membrane stays where it is; after the second it goes on,
-    and the membrane's path is followed back to that voltage with ``C dv/dt = I + i_leak(v)``.
+    The edge comes a `delay` (s) after the crossing. As in `benches.cycle`: after the first spike
+    the current balances the leak at `target` (V), about the reset voltage, so that the membrane
+    stays where it is; after the second it goes on, and the membrane's path is followed back to that
+    voltage with ``C dv/dt = I + i_leak(v)``.
     """
     half = lif.technology.supply / 2
     balance = -float(leak(target))
     slope = (drive + float(leak(v_trip))) / c_m
     rise = c_m * (v_trip - target) / (drive + float(leak((v_trip + target) / 2)))
     still, moving = (
-        benches.one_spike(lif, lif.circuit(), v_trip, slope, drive, after, t_stop, coarseness)
+        benches.one_spike(
+            lif,
+            lif.circuit(),
+            v_trip,
+            slope,
+            drive,
+            after,
+            delay + 0.5 * lif.t_dead,
+            t_stop,
+            coarseness,
+        )
         for after, t_stop in (
             (balance, 2 * lif.t_dead + 0.1 * lif.tau_m),
             (drive, 1.3 * lif.t_dead + 0.4 * rise),

@@ -3,9 +3,9 @@
 A `Point` compares one measured number with one prediction. Its budget has named terms:
 
 - *statistical*: a law for the deviation (normal with a standard error, Student's where that is
-  known from few values, binomial of a share of independent trials, or Kolmogorov's for the largest
-  distance of two distribution functions), cut at the confidence of the whole run, shared between
-  its statistical points (Šidák 1967);
+  known from few values, binomial of a share of independent trials, chi for the standard deviation
+  of normal samples, or Kolmogorov's for the largest distance of two distribution functions), cut
+  at the confidence of the whole run, shared between its statistical points (Šidák 1967);
 - *numerical*: a bound on the error of the predictor or the simulator;
 - *model*: what the predictor leaves out, derived or measured elsewhere.
 
@@ -13,7 +13,7 @@ Bounds add up; a point whose budget is wider than the resolution asked for is in
 """
 
 from dataclasses import dataclass
-from math import ceil, expm1, floor, inf, isnan, log
+from math import ceil, expm1, floor, inf, isnan, log, sqrt
 from typing import Literal
 
 from scipy import stats
@@ -33,11 +33,13 @@ class Term:
     kind : {"statistical", "numerical", "model"}
     size : float
         The bound, in the unit of the observable; for statistical terms the standard error, or the
-        number of samples for Kolmogorov's law, of trials for the binomial one.
-    law : {"normal", "kolmogorov", "binomial"}
+        number of samples for Kolmogorov's law, of trials for the binomial one, the standard
+        deviation itself for the law chi.
+    law : {"normal", "kolmogorov", "binomial", "chi"}
         Of a statistical term.
     freedom : float
-        Degrees of freedom of a standard error that was estimated; infinite if it is known.
+        Degrees of freedom of a standard error that was estimated, infinite if it is known; of the
+        law chi, the number of samples less one.
     share : float
         Of a binomial law: the largest expected share of the trials, bounds included.
     """
@@ -45,7 +47,7 @@ class Term:
     name: str
     kind: Kind
     size: float
-    law: Literal["normal", "kolmogorov", "binomial"] = "normal"
+    law: Literal["normal", "kolmogorov", "binomial", "chi"] = "normal"
     freedom: float = inf
     share: float = 0.0
 
@@ -59,6 +61,11 @@ class Term:
             law, trials = stats.binom(self.size, self.share), self.size
             up, down = law.isf(error_rate / 2), law.ppf(error_rate / 2)
             return float(max(up / trials - self.share, self.share - down / trials))
+        if self.law == "chi":
+            spread = stats.chi(self.freedom, scale=self.size / sqrt(self.freedom))
+            return float(
+                max(spread.isf(error_rate / 2) - self.size, self.size - spread.ppf(error_rate / 2))
+            )
         return float(stats.t.isf(error_rate / 2, self.freedom)) * self.size
 
     def p_value(self, deviation: float) -> float:
@@ -70,6 +77,9 @@ class Term:
             up = ceil((self.share + deviation) * trials - 1e-9)
             down = floor((self.share - deviation) * trials + 1e-9)
             return min(1.0, float(law.sf(up - 1) + law.cdf(down)))
+        if self.law == "chi":
+            spread = stats.chi(self.freedom, scale=self.size / sqrt(self.freedom))
+            return float(spread.sf(self.size + deviation) + spread.cdf(self.size - deviation))
         if self.size == 0:
             return 1.0
         return 2 * float(stats.t.sf(deviation / self.size, self.freedom))

@@ -1,37 +1,25 @@
-"""``rheobase chips``: chips of an experiment's transistor neuron, before and after calibration.
+"""``rheobase chips``: the Monte Carlo of an experiment's transistor neuron, as a table or JSON.
 
-The spread of the design's figures as Pelgrom's law predicts it, beside that of chips whose
-transistors drew their mismatch; then each chip's trims are set by its rates at `TRAINING`, and all
-are judged at `HELD_OUT`, in nominal rheobases. `rheobase.analog.mismatch` does the work.
+`rheobase.cosim.substrates.mismatch` says what is measured.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from scipy.stats import norm
 
 from ..analog import bias
 from ..analog.calibration import Calibrated
 from ..analog.lif import AnalogLIF
-from ..analog.mismatch import Study, rates, study, variation, working
-from ..analog.monte_carlo import Failed, Response, rheobase
+from ..analog.mismatch import Study, rates, variation, working
 from ..analog.technology import matching_of
 from ..models.units import show
 from .doctor import require
 from .experiment import Experiment
+from .substrates.mismatch import FIGURES, HELD_OUT, TRAINING, TRIMS, draw, studied
 from .theory.result import save
 from .verify import show_progress
-
-TRAINING = (1.1, 2.0, 6.0)
-HELD_OUT = (1.2, 1.5, 3.0, 5.0)
-TRIMS = {"leak": "i_leak", "threshold": "v_th_reference", "refractory": "i_refractory"}
-_BEFORE, _AFTER = "#b2182b", "#2166ac"
 
 
 def run(args: argparse.Namespace, experiment: Experiment) -> int:
@@ -39,37 +27,24 @@ def run(args: argparse.Namespace, experiment: Experiment) -> int:
     settings = experiment.spice
     if settings is None:
         raise ValueError(f"{experiment.path}: has no [spice], so there are no chips")
-    if args.count < 3:
-        raise ValueError(f"--count must be >= 3, for a standard deviation, not {args.count}")
+    count = (settings.chips or 40) if args.count is None else args.count
+    if count < 3:
+        raise ValueError(f"--count must be >= 3, for a standard deviation, not {count}")
     if not 0 < args.window < float("inf"):
         raise ValueError(f"--window must be > 0, not {args.window!r}")
     trims = [TRIMS[name] for name in dict.fromkeys(args.trim)]
     require("libngspice", "rheobase chips")
     speed_up = settings.speed_up[0] if args.speed_up is None else args.speed_up
     process = settings.process()
-    matching = matching_of(process)
+    matching_of(process)  # before the work: not every technology has it
     with show_progress(args.quiet) as progress:
         progress(f"{experiment.name}: design")
-
-        def told(stage: str, done: int) -> None:
-            if done % 10 == 0:
-                progress(f"{experiment.name}: {stage}, {done} circuits done")
-
         lif = bias.design(
             experiment.neuron, process, speed_up, settings.voltage_scale, offset=settings.offset
         )
-        current = rheobase(lif)
-        found = study(
-            lif,
-            [x * current for x in TRAINING],
-            [x * current for x in HELD_OUT],
-            trims,
-            range(1, args.count + 1),
-            matching,
-            progress=told,
-        )
+        found = studied(lif, trims, count, progress, experiment.name)
     if args.plot is not None:
-        plot(found, lif, args.plot)
+        save(draw(found, lif), args.plot)
     answer = results(found, args.window)
     print(json.dumps(answer) if args.json else table(found, lif, args.window))
     return 0
@@ -91,7 +66,7 @@ def results(found: Study, window: float) -> dict[str, Any]:
                 "sd": float(measured),
             }
             for name, nominal, predicted, measured in zip(
-                ("tau_m", "v_rest", "v_trip"),
+                (figure for figure, _ in FIGURES),
                 found.spread.nominal[:3],
                 found.spread.second[:3],
                 figures.std(axis=0, ddof=1),
@@ -138,7 +113,8 @@ def table(found: Study, lif: AnalogLIF, window: float) -> str:
         "",
         f"{'':24}{'nominal':>12}{'sd, Pelgrom':>14}{'sd, chips':>12}",
     ]
-    for (name, each), unit in zip(numbers["figures"].items(), ("s", "V", "V"), strict=True):
+    for name, unit in FIGURES:
+        each = numbers["figures"][name]
         cells = (show(each[key], unit, 4) for key in ("nominal", "predicted_sd", "sd"))
         lines.append("{:24}{:>12}{:>14}{:>12}".format(name, *cells))
     for x, predicted in numbers["predicted_variation"].items():
@@ -158,55 +134,3 @@ def table(found: Study, lif: AnalogLIF, window: float) -> str:
             f"chip {seed} failed {when} calibration: {why[when]}" for when in why if why[when]
         ]
     return "\n".join(lines)
-
-
-def plot(found: Study, lif: AnalogLIF, path: Path) -> None:
-    """Rates of all chips before and after, and each figure's chips on Pelgrom's law."""
-    figure = Figure(figsize=(10, 6.5), layout="constrained")
-    figure.suptitle(f"{len(found.seeds)} chips of {lif.technology.name}, speed-up {lif.speed_up:g}")
-    axes = figure.subplots(2, 3)
-    _curves(axes[0, 0], found.before, found.nominal, "before calibration", _BEFORE)
-    _curves(axes[0, 1], found.after, found.nominal, "after calibration", _AFTER)
-    _variations(axes[0, 2], found)
-    figures = np.array([response.values[:3] for response in working(found.before)])
-    names = (("tau_m", "s"), ("v_rest", "V"), ("v_trip", "V"))
-    for column, (name, unit) in enumerate(names):
-        nominal, sd = found.spread.nominal[column], found.spread.second[column]
-        _distribution(axes[1, column], figures[:, column], nominal, sd)
-        axes[1, column].set_xlabel(f"{name} ({unit})")
-    for each in axes.ravel():
-        each.grid(alpha=0.25)
-    save(figure, path)
-
-
-def _curves(
-    axes: Axes, chips: Sequence[Response | Failed], nominal: Response, title: str, colour: str
-) -> None:
-    for response in working(chips):
-        axes.plot(HELD_OUT, 1e-3 * np.array(response.rates), color=colour, lw=0.7, alpha=0.6)
-    axes.plot(HELD_OUT, 1e-3 * np.array(nominal.rates), "k--", lw=1.5, label="design")
-    axes.set_title(title, fontsize=10)
-    axes.set_xlabel("current (rheobases)")
-    axes.set_ylabel("rate on the chip (kHz)")
-    axes.legend(fontsize=8)
-
-
-def _variations(axes: Axes, found: Study) -> None:
-    predicted = (found.spread.second / found.spread.nominal)[3:]
-    axes.semilogy(TRAINING, 100 * predicted, "k^--", label="Pelgrom's law, before")
-    for chips, colour, name in ((found.before, _BEFORE, "before"), (found.after, _AFTER, "after")):
-        drawn = 100 * variation(rates(working(chips)))
-        axes.semilogy(HELD_OUT, drawn, "o-", color=colour, label=f"chips, {name}")
-    axes.set_xlabel("current (rheobases)")
-    axes.set_ylabel("variation of the rate (%)")
-    axes.legend(fontsize=8)
-
-
-def _distribution(axes: Axes, samples: np.ndarray, nominal: float, sd: float) -> None:
-    """The chips in order, on the quantiles of the predicted normal law."""
-    x = np.linspace(nominal - 3.5 * sd, nominal + 3.5 * sd, 200)
-    axes.plot(x, norm.cdf(x, nominal, sd), "k--", lw=1, label="Pelgrom's law")
-    share = (np.arange(len(samples)) + 0.5) / len(samples)
-    axes.plot(np.sort(samples), share, "o", color=_BEFORE, ms=4, label="chips")
-    axes.set_ylabel("share of chips below")
-    axes.legend(fontsize=8)

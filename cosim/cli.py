@@ -26,7 +26,8 @@ def _experiment(name: str) -> "Experiment":
     return built_in(name) if name in BUILT_IN else load(name)
 
 
-def _any_experiment(name: str) -> "Experiment | NetworkExperiment":
+def any_experiment(name: str) -> "Experiment | NetworkExperiment":
+    """A built-in experiment or network, or the one in a file."""
     from .experiment import BUILT_IN
     from .network_experiment import is_network, load_network
 
@@ -35,18 +36,26 @@ def _any_experiment(name: str) -> "Experiment | NetworkExperiment":
     return _experiment(name)
 
 
-def _verify(args: argparse.Namespace) -> int:
+def require_ready(
+    experiments: "list[Experiment | NetworkExperiment]", verilog: Path | None
+) -> None:
+    """Fail before a run if the Verilog file or a tool is missing."""
     from .doctor import require
-    from .experiment import FIRST
     from .preflight import needs
+
+    if verilog is not None and not verilog.is_file():
+        raise ValueError(f"--verilog {verilog}: no such file")
+    for tool in needs(experiments, verilog):
+        require(tool, "rheobase verify")
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from .experiment import FIRST
     from .report import print_table, require_writable, to_json, write
     from .verify import show_progress, verify
 
-    experiments = [_any_experiment(name) for name in args.experiment or FIRST]
-    if args.verilog is not None and not args.verilog.is_file():
-        raise ValueError(f"--verilog {args.verilog}: no such file")
-    for tool in needs(experiments, args.verilog):
-        require(tool, "rheobase verify")
+    experiments = [any_experiment(name) for name in args.experiment or FIRST]
+    require_ready(experiments, args.verilog)
     require_writable(args.output)
     with show_progress(args.quiet) as progress:
         run = verify(experiments, progress, args.verilog)
@@ -169,6 +178,12 @@ def _vectors(args: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def _sweep(args: argparse.Namespace) -> int:
+    from .sweep_file import run
+
+    return run(args)
+
+
 def _technology(args: argparse.Namespace) -> int:
     from .technology import run
 
@@ -211,7 +226,7 @@ def _parser() -> argparse.ArgumentParser:
 
     built_in = (
         "a TOML file, or fi-curve, noise-driven, published-trace, precision, loihi, truenorth,"
-        " spinnaker"
+        " spinnaker, noise-step, accelerated, mismatch"
     )
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(
@@ -265,6 +280,21 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
 
+    sweep = add("sweep", _sweep, "run an experiment at many points, on processes or on a cluster")
+    sweep.add_argument(
+        "file", type=Path, metavar="SWEEP",
+        help="a TOML file: an experiment, and a [grid], a [[list]] or a [monte_carlo]",
+    )  # fmt: skip
+    sweep.add_argument(
+        "--output", type=Path, metavar="FILE",
+        help="for the results, one JSON line each; those that it has are not computed again"
+        " (default: SWEEP's name with .jsonl, in this folder)",
+    )  # fmt: skip
+    where = sweep.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler: tcp://host:port")
+    sweep.add_argument("--quiet", action="store_true", help="show no progress")
+
     fpga = add(
         "fpga", _fpga, "synthesise, place and route a core: resources, fmax, rates; bitstreams"
     )
@@ -294,7 +324,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     chips.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
     chips.add_argument(
-        "--count", type=int, default=40, metavar="N", help="of chips (default: %(default)s)"
+        "--count", type=int, metavar="N", help="of chips (default: what the experiment says, or 40)"
     )
     chips.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
     chips.add_argument(
@@ -363,7 +393,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
-        print(f"rheobase {args.command}: interrupted; nothing was written", file=sys.stderr)
+        kept = "finished points are kept" if args.command == "sweep" else "nothing was written"
+        print(f"rheobase {args.command}: interrupted; {kept}", file=sys.stderr)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"rheobase {args.command}: {error}", file=sys.stderr)
     return USAGE

@@ -218,7 +218,8 @@ class SpiceTable(Table, frozen=True):
     `technology` is "generic180" or a kit that ``PDK_ROOT`` leads to, "gf180mcu" or "sky130"; its
     typical corner unless `corner` names another; `celsius` is the chip's temperature. Gates are so
     large that mismatch gives rest and trip point, on the chip, the standard deviation `offset`; by
-    default as small as speed wants.
+    default as small as speed wants. Of so many `chips` mismatch is drawn, at the first speed-up,
+    and calibrated: see `rheobase.cosim.chips`.
     """
 
     speed_up: Annotated[tuple[PositiveReal, ...], msgspec.Meta(min_length=1)] = (1.0,)
@@ -227,6 +228,7 @@ class SpiceTable(Table, frozen=True):
     corner: str = ""
     celsius: float = generic180.temperature
     offset: Volt | None = None
+    chips: Annotated[int, msgspec.Meta(ge=3)] | None = None
     dt: Second = Second(1e-4)
     spikes: Positive = 20
     seed: Seed = 1
@@ -384,11 +386,13 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
         tag: tuple[str, ...] = ()
         if at:
             table, tag = _KINDS[data["stimulus"][int(at[1])]["kind"]], ("kind",)
+        elif where.endswith("].sweep"):
+            table = SweepTable
         elif where == "$.rtl":
             table, tag = platform_table(data["rtl"])[1], ("platform",)
         else:
             table = _SECTIONS[where]
-        fields = ", ".join((*tag, *table.__struct_fields__))
+        fields = ", ".join((*tag, *table.__struct_encode_fields__))
         raise ValueError(f"{error}; allowed: {fields}") from None
 
 
@@ -489,7 +493,17 @@ def load(path: str | Path) -> Experiment:
         File, key and value of the first mistake, and what is allowed.
     """
     path = Path(path)
-    data = read_toml(path)
+    return make_experiment(read_toml(path), path)
+
+
+def make_experiment(data: dict[str, Any], path: Path) -> Experiment:
+    """The experiment that the tables of the file `path` describe.
+
+    Raises
+    ------
+    ExperimentError
+        File, key and value of the first mistake, and what is allowed.
+    """
     table: ExperimentTable = _located(str(path), lambda: _convert(data))
     neuron: LIF = _located(f"{path}: [neuron]", lambda: make_neuron(table.neuron))
     _located(str(path), lambda: _check_settings(table))
@@ -510,11 +524,18 @@ def load(path: str | Path) -> Experiment:
 
 FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
 PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
-PREDICTIONS = ("noise-step", "accelerated", "synapses", "shunt")
+PREDICTIONS = ("noise-step", "accelerated", "synapses", "shunt", "mismatch")
 BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
+
+
+def experiment_path(name: str) -> Path:
+    """The file of a built-in experiment, or the one that is named."""
+    if name not in BUILT_IN:
+        return Path(name)
+    with resources.as_file(resources.files(__package__) / "experiments" / f"{name}.toml") as path:
+        return path
 
 
 def built_in(name: str) -> Experiment:
     """One of the experiments in `BUILT_IN`."""
-    with resources.as_file(resources.files(__package__) / "experiments" / f"{name}.toml") as path:
-        return load(path)
+    return load(experiment_path(name))

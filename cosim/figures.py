@@ -29,7 +29,8 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """The figure as text to be put into a page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
@@ -94,7 +95,7 @@ def _grid(panels: dict[str, list[Curve]], columns: int, size: tuple[float, float
         _panel(axes, group, title)
     for axes in grid[len(panels) :]:
         axes.remove()
-    return _svg(figure)
+    return svg(figure)
 
 
 def _raster(curves: list[Curve]) -> str:
@@ -109,7 +110,7 @@ def _raster(curves: list[Curve]) -> str:
     axes.set_yticks(range(len(curves)), names)
     axes.invert_yaxis()
     axes.set_xlabel(curves[0].x_label)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _energy(curves: list[Curve]) -> str:
@@ -135,7 +136,7 @@ def _energy(curves: list[Curve]) -> str:
     axes.invert_yaxis()
     axes.set_xlabel("share of the energy of an interspike interval (%)")
     figure.legend(loc="outside upper center", ncols=len(_BLOCKS))
-    return _svg(figure)
+    return svg(figure)
 
 
 def _alone(curve: Curve) -> str:

@@ -219,7 +219,18 @@ def load_network(name: str) -> NetworkExperiment:
         File, key and value of the first mistake, and what is allowed.
     """
     path = network_path(name)
-    whole: NetworkTable = _checked(read_toml(path), NetworkTable, str(path))
+    return make_network(read_toml(path), path)
+
+
+def make_network(data: dict[str, Any], path: Path) -> NetworkExperiment:
+    """The network that the tables of the file `path` describe.
+
+    Raises
+    ------
+    ExperimentError
+        File, key and value of the first mistake, and what is allowed.
+    """
+    whole: NetworkTable = _checked(data, NetworkTable, str(path))
     names: list[str] = []
     neurons: list[LIF] = []
     sizes: list[int] = []

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import asdict
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import jinja2
 import numpy as np
@@ -233,12 +233,12 @@ def results(run: Run) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON knows no nan or infinity: None instead."""
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
+        return {k: finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -246,11 +246,11 @@ def _finite(value: Any) -> Any:
 
 def to_json(run: Run) -> str:
     """`results` as JSON; what is not finite becomes null."""
-    return json.dumps(_finite(results(run)), indent=1)
+    return json.dumps(finite(results(run)), indent=1)
 
 
-def print_table(run: Run) -> None:
-    """The table of verdicts on standard output."""
+def print_table(run: Run, file: TextIO | None = None) -> None:
+    """The table of verdicts, on standard output unless a file is given."""
     table = Table(title=f"rheobase verify: {run.verdict}", title_justify="left")
     names = ("experiment", "stimulus", "substrate", "observable", "measured", "predicted")
     for name in (*names, "budget", "verdict"):
@@ -260,9 +260,9 @@ def print_table(run: Run) -> None:
         row = verdict_row(check, run.error_rate)
         verdict = f"[{colour[row['verdict']]}]{row['verdict']}"
         table.add_row(*(escape(row[n]) for n in (*names, "budget")), verdict)
-    console = Console()
+    console = Console(file=file)
     if not console.is_terminal:
-        console = Console(width=160)
+        console = Console(file=file, width=160)
     console.print(table)
 
 

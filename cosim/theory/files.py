@@ -1,21 +1,11 @@
 """Neurons and networks from TOML files."""
 
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from ...models.theory.mean_field import Network
-from ..experiment import BUILT_IN
+from ..experiment import experiment_path
 from ..network_experiment import load_network
 from ..neuron_table import ExperimentError, Neuron, convert_neuron, read_toml
-
-
-def _path(name: str) -> Path:
-    if name not in BUILT_IN:
-        return Path(name)
-    package = resources.files(__package__.rpartition(".")[0])
-    with resources.as_file(package / "experiments" / f"{name}.toml") as path:
-        return path
 
 
 def read_neuron(name: str, *kinds: type) -> Any:
@@ -26,7 +16,7 @@ def read_neuron(name: str, *kinds: type) -> Any:
     ExperimentError
         File, key and value of the first mistake; a neuron that is none of `kinds`.
     """
-    path = _path(name)
+    path = experiment_path(name)
     data = read_toml(path)
     if "neuron" not in data:
         raise ExperimentError(f"{path}: has no [neuron]")

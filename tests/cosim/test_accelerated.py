@@ -59,7 +59,7 @@ def judge(
     experiment: Experiment, monkeypatch: pytest.MonkeyPatch, chips: dict[float, spice.Chip]
 ) -> Run:
     """Play `chips`; look for the dynamic range, which is not judged, at two drives."""
-    monkeypatch.setattr(spice, "made", lambda neuron, process, speed, scale: chips[speed])
+    monkeypatch.setattr(spice, "made", lambda neuron, process, speed, scale, offset: chips[speed])
     monkeypatch.setattr(spice, "grid", lambda neuron, drives: np.array([24e-3, 40e-3]))
     return verify([experiment], lambda text: None)
 

@@ -12,8 +12,12 @@ from rheobase.analog.lif import AnalogLIF
 from rheobase.analog.mismatch import Study
 from rheobase.analog.monte_carlo import Failed, Response
 from rheobase.analog.sensitivity import Spread
-from rheobase.cosim import chips
+from rheobase.cosim.budget import point_error_rate
 from rheobase.cosim.cli import main
+from rheobase.cosim.experiment import load
+from rheobase.cosim.substrates import mismatch
+from rheobase.cosim.substrates.chip import made as made_chip
+from rheobase.cosim.substrates.place import Place
 
 EXPERIMENT = """
 title = "chips"
@@ -53,7 +57,7 @@ def made(lif: AnalogLIF, *arguments: object, **others: object) -> Study:
         held_out=(1e-9,) * 4,
         nominal=NOMINAL,
         before=(*before, dead),
-        spread=Spread((), nominal, np.zeros((6, 0)), nothing, sd, np.zeros(6)),
+        spread=Spread((), nominal, sd[:, None], nothing, sd, np.zeros(6)),
         plan=Plan(nothing, nothing, nothing, (), nothing),
         calibrated=(*(Calibrated((k,), lif, 3) for k in range(3)), dead),
         after=(*after, dead),
@@ -62,7 +66,7 @@ def made(lif: AnalogLIF, *arguments: object, **others: object) -> Study:
 
 @pytest.fixture
 def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(chips, "study", made)
+    monkeypatch.setattr(mismatch, "study", made)
     (tmp_path / "mine.toml").write_text(EXPERIMENT)
     return tmp_path / "mine.toml"
 
@@ -88,6 +92,33 @@ def test_json_and_picture(experiment: Path, capsys: pytest.CaptureFixture[str]) 
     assert found["codes"] == {"1": [0], "2": [1], "3": [2], "4": None}
     assert list(found["failures"]) == ["4"]
     assert picture.read_text().lstrip().startswith("<?xml")
+
+
+@pytest.mark.parametrize("seen", [1.0, 2.5])
+def test_the_spread_is_judged_by_pelgroms_law(
+    experiment: Path, monkeypatch: pytest.MonkeyPatch, seen: float
+) -> None:
+    """Forty chips as the law has them, and ones with two and a half times its spread."""
+    rng = np.random.default_rng(5)
+
+    def drawn(lif: AnalogLIF, *arguments: object, **others: object) -> Study:
+        found = made(lif)
+        sizes = seen * found.spread.second[:3]
+        before = tuple(
+            Response(*(NOMINAL.values[:3] + sizes * rng.normal(size=3)), NOMINAL.rates)
+            for _ in range(40)
+        )
+        return replace(found, seeds=tuple(range(40)), before=before, after=before)
+
+    monkeypatch.setattr(mismatch, "study", drawn)
+    asked = load(experiment)
+    lif = made_chip(asked.neuron, asked.spice.process(), 1000.0, 1.0).lif
+    found = mismatch.judged(Place(asked, "design", "spice", "x"), lif, 40, print)
+    rate = point_error_rate(found.checks, 0.999)
+    assert [check.verdict(rate) for check in found.checks] == 3 * [
+        "agree" if seen == 1.0 else "disagree"
+    ]
+    assert "100% of them before calibration" in found.pictures[0].caption
 
 
 @pytest.mark.parametrize(

@@ -260,11 +260,12 @@ def test_a_circuit_that_is_not_the_one_extracted(
 ) -> None:
     """The fault comes after extraction: the f-I curve is not what theory predicts.
 
-    With another capacitor it leaves the ideal neuron's within the dynamic range, too.
+    With another capacitor, or its leak lost in tolerances, it leaves the ideal neuron's within the
+    dynamic range, too.
     """
     build(monkeypatch, replace(chip, lif=CIRCUITS[fault](chip.lif)))
     caught = {"f-I: rate"}
-    if fault == "capacitor +5 %":
+    if fault in ("capacitor +5 %", "default solver options"):
         caught.add("f-I: dynamic range of the drive")
     assert disagreeing(judge(write(CONSTANT))) == caught
 

@@ -184,7 +184,7 @@ def test_what_supply_and_inversion_do_not_allow_a_lif_neuron_is_told() -> None:
     ):
         brainscales.design(lif, generic180, 1000.0, 9.5)
     with pytest.raises(ValueError, match=r"outside weak inversion \(strong inversion begins\)"):
-        brainscales.design(lif, generic180, 1e4, 1.0, c_m=2e-12)
+        brainscales.design(lif, generic180, 1e4, 1.0, c_m=20e-12)
 
 
 def test_a_current_synapse_has_the_sign_of_its_weight(examples: Examples) -> None:
