@@ -67,7 +67,7 @@ def measure(synapse: Design, rate: float, width: float, v: np.ndarray) -> OpenSy
             f"Vout out 0 {held}\n.tran {width!r} {float(periods[-1])!r} 0 {1 / rate / 10!r}\n"
             ".save i(Vout)"
         )
-        found = synapse.measure(lines, ["time", "vout#branch"], RELTOL / 10)
+        found = synapse.measure(lines, ["time", "vout#branch"], RELTOL)
         t, i = found["time"], found["vout#branch"]
         charge = np.concatenate(([0.0], np.cumsum(np.diff(t) * (i[1:] + i[:-1]) / 2)))
         return np.diff(np.interp(periods, t, charge))
@@ -126,7 +126,7 @@ def step_response(
             f"Idrive 0 m pwl(0 {current!r} {at!r} {current!r} {at + width!r} {current + added!r})\n"
             f".ic v(m)={v_start!r}\n.tran {width!r} {t_stop!r} 0 {lif.tau_m / 200!r}\n.save v(m)"
         )
-        text = deck(lif.technology, circuit, lines, lif.options, RELTOL / 10)
+        text = deck(lif.technology, circuit, lines, lif.options, RELTOL)
         found = ngspice.run(text, ["time", "m"], lif.technology.texts, 600.0)
         paths.append(np.interp(grid, found["time"], found["m"]))
     t, dv = grid - at - width / 2, paths[1] - paths[0]

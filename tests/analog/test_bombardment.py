@@ -67,7 +67,7 @@ def test_synapses_load_the_membrane_and_pulses_move_it(lif: AnalogLIF) -> None:
 
     times = (np.arange(10) + 1.0) * TAU
     silent, pulses = serial(np.empty(0), WIDTH), serial(times, WIDTH)
-    current, t_stop = lif.current(24e-3), 1.5 * lif.tau_m
+    current, t_stop = lif.current(24e-3), 3 * lif.tau_m
     first = [
         bombardment.simulate(loaded, trains, WIDTH, current, t_stop).spike_times[0]
         for trains in ((silent, pulses), (silent, silent), (pulses, silent))
