@@ -47,7 +47,7 @@ RUNS, INTERVALS = 100, 4000  # of the equations
 STEPS = 5  # of the equations' currents in tau_s
 DRAWS = 3  # of the errors of the synapses' equations
 WIDTH = 0.1  # of a pulse, in tau_s
-EVENTS = 200  # of each train on the bench of a synapse
+EVENTS = 300  # of each train on the bench of a synapse
 LARGEST, SMALLEST = 1e-12, 0.1e-12  # F, of the synapses' capacitors
 COLORED = 0.04  # relative error of the formula where `colored_noise.in_domain` holds
 
