@@ -11,6 +11,7 @@ is the rate at constant drives.
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -30,6 +31,7 @@ from .place import Place
 INTERVALS = 4  # of a constant drive
 WIDTH = 0.02  # of a pulse, in tau_s
 BELOW, ABOVE, APART = 15e-3, 8e-3, 5e-3  # V beyond rest and trip, and between held voltages
+KINDS: tuple[Literal["measured", "predicted"], ...] = ("measured", "predicted")
 CAPACITORS = (1e-12, 0.5e-12, 0.25e-12)  # F, of the synapse
 
 
@@ -104,7 +106,7 @@ def _time_constant(place: Place, made: Shunted, stimulus: OpenSynapse) -> Findin
     predicted = both.c_m.value / g
     start = opened.SETTLED / made.rate
     t_stop = start + 6 * predicted
-    measured, _ = opened.step_response(
+    measured, height = opened.step_response(
         made.closed.lif, opened.regular(made.rate, made.width, t_stop), made.width,
         -both.leak(v), opened.STEP * g, start, t_stop, v,
     )  # fmt: skip
@@ -115,6 +117,9 @@ def _time_constant(place: Place, made: Shunted, stimulus: OpenSynapse) -> Findin
     )
     resolution = place.experiment.check.design * predicted
     point = Point("a step of 2 mV", measured, predicted, terms, resolution)
+    slopes = Term("slope of the currents", "numerical", terms[1].size / predicted * opened.STEP)
+    share = place.experiment.check.design * opened.STEP
+    moved = Point(show(opened.STEP * g, "A", 3), height, opened.STEP, (slopes,), share)
     ideal = lif.tau_m / (1 + stimulus.conductance)
     realised = made.slope(made.reversal) / lif.g_m
     stages = [
@@ -133,7 +138,10 @@ def _time_constant(place: Place, made: Shunted, stimulus: OpenSynapse) -> Findin
         ("mirrors of the open synapse", show(made.synapse.capacitance, "F", 2), predicted),
     ]  # fmt: skip
     return Findings(
-        checks=[place.check("effective time constant", "s", (point,))],
+        checks=[
+            place.check("effective time constant", "s", (point,)),
+            place.check("depolarisation by a step of current", "V", (moved,)),
+        ],
         explanations=[_explained(place, "effective time constant", "s", stages, measured)],
     )
 
@@ -149,48 +157,111 @@ def _explained(
     return Explanation(*names, observable, unit, stages[0][2], causes, measured)
 
 
+@dataclass(frozen=True)
+class _Drive:
+    """Rates in Hz at a constant current: of the netlist, of the quadrature, and its error."""
+
+    measured: float
+    predicted: float
+    terms: tuple[Term, ...]
+
+    @property
+    def error(self) -> float:
+        return sum(term.size for term in self.terms)
+
+
 def _rates(place: Place, made: Shunted, stimulus: OpenSynapse) -> Findings:
-    """Rates at constant drives against the quadrature over both currents."""
-    chip, lif = made.open, made.open.lif
+    """Rates at constant drives, beside the open synapse and the closed one, and their slopes."""
+    lif = made.closed.lif
     start = opened.SETTLED / made.rate
 
-    def simulated(mu: float) -> float:
+    def simulated(job: tuple[Chip, float]) -> _Drive:
+        chip, mu = job
         current = lif.current(mu)
         rate = chip.rate(current)
         t_stop = start + ((INTERVALS + 2) / rate if rate > 0 else 5 * lif.tau_m)
-        pulses = opened.regular(made.rate, made.width, t_stop)
+        heard = t_stop if chip is made.open else 0.0
+        pulses = opened.regular(made.rate, made.width, heard)
         times = bombardment.simulate(lif, [pulses], made.width, current, t_stop).spike_times
         times = times[times > start]
-        return float((len(times) - 1) / (times[-1] - times[0])) if len(times) > 1 else 0.0
+        found = float((len(times) - 1) / (times[-1] - times[0])) if len(times) > 1 else 0.0
+        return _Drive(found, rate, chip.terms(current))
 
+    jobs = [(chip, mu) for chip in (made.open, made.closed) for mu in stimulus.mu]
     with ThreadPoolExecutor(WORKERS) as pool:
-        measured = np.array(list(pool.map(simulated, stimulus.mu)))
-    points = []
-    for mu, found in zip(stimulus.mu, measured.tolist(), strict=True):
-        current = lif.current(mu)
-        rate = chip.rate(current)
-        resolution = place.experiment.check.rate * rate
-        points.append(Point(show(mu, "V"), found, rate, chip.terms(current), resolution))
-    firing = [k for k, point in enumerate(points) if point.predicted > 0]
-    findings = Findings(checks=[place.check("rate", "Hz", tuple(points))])
-    names = (
-        place.experiment.name,
-        place.stimulus,
-        "spice",
-        f"{place.setting}, per biological second",
-    )
-    labels = ("drive R I (mV)", "rate (Hz)")
-    drives = 1e3 * np.array(stimulus.mu)
-    findings.curves.append(
-        Curve("f-I", *names, "measured", drives, measured / lif.speed_up, *labels)
-    )
-    if firing:
-        stages = _stages(made, stimulus, stimulus.mu[firing[0]], place.experiment.neuron)
-        at = replace(place, stimulus=f"{place.stimulus}, {show(stimulus.mu[firing[0]], 'V')}")
-        findings.explanations.append(
-            _explained(at, "rate", "Hz", stages, float(measured[firing[0]]))
+        drives = list(pool.map(simulated, jobs))
+    shunted, alone = drives[: len(stimulus.mu)], drives[len(stimulus.mu) :]
+    share = place.experiment.check.rate
+    findings = Findings()
+    setting = f"{place.setting}, per biological second"
+    for what, row in (("rate", shunted), ("rate without the synapse", alone)):
+        points = tuple(
+            Point(show(mu, "V"), d.measured, d.predicted, d.terms, share * d.predicted)
+            for mu, d in zip(stimulus.mu, row, strict=True)
         )
+        findings.checks.append(place.check(what, "Hz", points))
+    for what, row in ((place.stimulus, shunted), (f"{place.stimulus}, closed", alone)):
+        rates = np.array([[d.measured, d.predicted] for d in row]).T / lif.speed_up
+        findings.curves += [
+            Curve(
+                "f-I", place.experiment.name, what, "spice", setting, kind,
+                1e3 * np.array(stimulus.mu), y, "drive R I (mV)", "rate (Hz)",
+            )
+            for kind, y in zip(KINDS, rates, strict=True)
+        ]  # fmt: skip
+    firing = [k for k, d in enumerate(shunted) if d.predicted > 0]
+    if firing:
+        mu = stimulus.mu[firing[0]]
+        stages = _stages(made, stimulus, mu, place.experiment.neuron)
+        at = replace(place, stimulus=f"{place.stimulus}, {show(mu, 'V')}")
+        measured = shunted[firing[0]].measured
+        findings.explanations.append(_explained(at, "rate", "Hz", stages, measured))
+    if len(firing) > 1:
+        ends = firing[0], firing[-1]
+        mus = stimulus.mu[ends[0]], stimulus.mu[ends[1]]
+        pairs = [(row[ends[0]], row[ends[1]]) for row in (shunted, alone)]
+        findings.add(_slopes(place, stimulus, mus, pairs))
     return findings
+
+
+def _slopes(
+    place: Place, stimulus: OpenSynapse, mus: tuple[float, float],
+    pairs: list[tuple[_Drive, _Drive]],
+) -> Findings:  # fmt: skip
+    """The slope of f-I with the synapse over that without: does the shunt divide, or subtract?"""
+    neuron = place.experiment.neuron
+    measured, predicted = (
+        (rates[0][1] - rates[0][0]) / (rates[1][1] - rates[1][0])
+        for rates in (
+            [[d.measured for d in pair] for pair in pairs],
+            [[d.predicted for d in pair] for pair in pairs],
+        )
+    )
+    error = sum((a.error + b.error) / (b.predicted - a.predicted) for a, b in pairs)
+    finest = place.experiment.check.rate * sum(
+        (a.predicted + b.predicted) / (b.predicted - a.predicted) for a, b in pairs
+    )
+    at = f"{show(mus[0], 'V')} to {show(mus[1], 'V')}"
+    terms = (Term("the four rates", "numerical", predicted * error),)
+    point = Point(at, measured, predicted, terms, predicted * finest)
+
+    def ideal(g: float) -> float:
+        shunted = replace(neuron, tau_m=neuron.tau_m / (1 + g))
+        drives = (np.array(mus) + g * (stimulus.v_rev - neuron.v_rest)) / (1 + g)
+        low, high = siegert.fi_curve(shunted, drives).tolist()
+        return float(high - low)
+
+    divided = 1 / (1 + stimulus.conductance)
+    stages = [
+        ("", "", divided),
+        ("tau_m is divided, too", "ideal neuron", ideal(stimulus.conductance) / ideal(0.0)),
+        ("circuit", "quadrature", predicted),
+    ]
+    what = "slope of f-I over that without the synapse"
+    return Findings(
+        checks=[place.check(what, "", (point,))],
+        explanations=[_explained(place, what, "", stages, measured)],
+    )
 
 
 def _stages(
