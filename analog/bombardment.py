@@ -23,9 +23,9 @@ from .simulate import Trace
 
 EDGE = 0.05  # of a width
 RELTOL = 1e-4
-"""A pulse's charge is then 2 % too large, on the bench of a synapse as at a neuron; 1e-5: 0.7 %."""
+"""A pulse's charge is then 1 % too large, on the bench of a synapse as at a neuron."""
 
-LONGEST = 10  # widths, a time step
+LONGEST = 2  # widths, a time step
 SETTLING = 20  # tau until a synapse that began in silence is judged
 BIN = 2.0  # tau, over which the fit compares charges
 
@@ -48,21 +48,23 @@ def source(pulses: Pulses, width: float, high: float) -> str:
     return "\n".join(("pwl(0 0", *corners, "+ )"))
 
 
-def alone(
-    synapse: Design, pulses: Pulses, width: float, dt: float, steps: int, v_out: float
+def charges(
+    synapse: Design, pulses: Pulses, width: float, held: str, edges: np.ndarray
 ) -> np.ndarray:
-    """Mean current in A out of a synapse in each step of `dt` (s), its output held at `v_out`."""
-    end = steps * dt
+    """Charge in C out of a synapse between the times `edges` (s, from 0 on).
+
+    `held` is what stands behind the voltage source that holds its output.
+    """
     lines = (
-        f"Vpulse pulse 0 {source(pulses, width, synapse.technology.supply)}\n"
-        f"Vout out 0 {v_out!r}\n.tran {width!r} {end!r} 0 {LONGEST * width!r}\n.save i(Vout)"
+        f"Vpulse pulse 0 {source(pulses, width, synapse.technology.supply)}\nVout out 0 {held}\n"
+        f".tran {width!r} {float(edges[-1])!r} 0 {LONGEST * width!r}\n.save i(Vout)"
     )
     options = trapezoidal(synapse.options)
     text = deck(synapse.technology, synapse.circuit(), lines, options, RELTOL)
     found = ngspice.run(text, ["time", "vout#branch"], synapse.technology.texts)
     t, i = found["time"], found["vout#branch"]
     charge = np.concatenate(([0.0], np.cumsum(np.diff(t) * (i[1:] + i[:-1]) / 2)))
-    return np.diff(np.interp(np.arange(steps + 1) * dt, t, charge)) / dt
+    return np.diff(np.interp(edges, t, charge))
 
 
 def simulate(
@@ -126,7 +128,8 @@ def extract(
     start = float(abs(synapse.measure(off, ["vout#branch"])["vout#branch"][0]))
 
     def play(pulses: Pulses) -> np.ndarray:
-        return np.abs(alone(synapse, pulses, width, dt, int(pulses.off[-1] / dt), v_out))
+        edges = np.arange(int(pulses.off[-1] / dt) + 1) * dt
+        return np.abs(charges(synapse, pulses, width, repr(v_out), edges)) / dt
 
     def equation(logs: Array) -> LogDomainSynapse:
         tau, gain, i_gain, exponent = np.exp(logs).tolist()
@@ -142,12 +145,12 @@ def extract(
     found = equation(least_squares(distance, np.log([*designed, constants.exponent])).x)
     size = round(window / dt)
 
-    def charges(currents: np.ndarray) -> np.ndarray:
+    def windows(currents: np.ndarray) -> np.ndarray:
         count = (len(currents) - first) // size
         return currents[first : first + count * size].reshape(count, size).sum(1) * dt
 
     own, other = (
-        (charges(played), charges(found.currents(pulses, dt, len(played))))
+        (windows(played), windows(found.currents(pulses, dt, len(played))))
         for played, pulses in zip((fitted, tested), trains, strict=True)
     )
     errors = (own[0] - own[1]) / own[0].mean()

@@ -12,9 +12,9 @@ from scipy.interpolate import PchipInterpolator
 from scipy.optimize import curve_fit
 
 from ..models.reference.log_domain_synapse import Pulses, serial
-from . import ngspice
+from . import bombardment, ngspice
 from .benches import without
-from .bombardment import RELTOL, source
+from .bombardment import RELTOL, source, trapezoidal
 from .cells.bench import Design
 from .deck import deck
 from .lif import AnalogLIF
@@ -62,15 +62,7 @@ def measure(synapse: Design, rate: float, width: float, v: np.ndarray) -> OpenSy
 
     def charges(pulses: Pulses, held: str) -> np.ndarray:
         """In C into the membrane in each period."""
-        lines = (
-            f"Vpulse pulse 0 {source(pulses, width, synapse.technology.supply)}\n"
-            f"Vout out 0 {held}\n.tran {width!r} {float(periods[-1])!r} 0 {1 / rate / 10!r}\n"
-            ".save i(Vout)"
-        )
-        found = synapse.measure(lines, ["time", "vout#branch"], RELTOL)
-        t, i = found["time"], found["vout#branch"]
-        charge = np.concatenate(([0.0], np.cumsum(np.diff(t) * (i[1:] + i[:-1]) / 2)))
-        return np.diff(np.interp(periods, t, charge))
+        return bombardment.charges(synapse, pulses, width, held, periods)
 
     train = regular(rate, width, float(periods[-1]))
     halves = np.array([charges(train, repr(float(each)))[SETTLED:].reshape(2, -1).mean(1)
@@ -126,7 +118,7 @@ def step_response(
             f"Idrive 0 m pwl(0 {current!r} {at!r} {current!r} {at + width!r} {current + added!r})\n"
             f".ic v(m)={v_start!r}\n.tran {width!r} {t_stop!r} 0 {lif.tau_m / 200!r}\n.save v(m)"
         )
-        text = deck(lif.technology, circuit, lines, lif.options, RELTOL)
+        text = deck(lif.technology, circuit, lines, trapezoidal(lif.options), RELTOL)
         found = ngspice.run(text, ["time", "m"], lif.technology.texts, 600.0)
         paths.append(np.interp(grid, found["time"], found["m"]))
     t, dv = grid - at - width / 2, paths[1] - paths[0]

@@ -44,14 +44,14 @@ def test_an_equation_of_four_constants_holds_on_another_train(
     assert found.predicted == pytest.approx(found.measured, rel=error)
     assert found.equation.tau == pytest.approx(constants.tau, rel=0.15)
 
-    right = bombardment.alone
+    right = bombardment.charges
 
-    def faulty(synapse: Design, pulses: Pulses, *others: float) -> np.ndarray:
+    def faulty(synapse: Design, pulses: Pulses, *others: object) -> np.ndarray:
         more = {**synapse.currents, "i_w": 1.1 * synapse.currents["i_w"]}
         return right(synapse if pulses is trains[0] else replace(synapse, currents=more), pulses,
                      *others)  # type: ignore[arg-type]  # fmt: skip
 
-    monkeypatch.setattr(bombardment, "alone", faulty)
+    monkeypatch.setattr(bombardment, "charges", faulty)
     found = bombardment.extract(made, constants, trains, WIDTH, 0.9, WINDOW)
     assert found.measured > (1 + np.abs(found.errors).max()) * found.predicted
 
