@@ -9,7 +9,7 @@ rate, CV and intervals.
 Theory knows linear synapses at a linear neuron. With the mean charge that a pulse brings it is
 asked twice: for jumps without the diffusion approximation (`fixed_jumps`) and for white noise of
 the same mean and variance (`siegert`), both moved by what noise with the synapses' time constant
-changes (`colored_noise`). It is judged first by the equations of such a circuit, in many intervals,
+changes (`colored_noise`; outside that formula's domain, neither is asked). It is judged first by the equations of such a circuit, in many intervals,
 then by the netlist; there its budget holds what the equations say that it leaves out, each cause by
 itself and all under the same pulses.
 """
@@ -47,6 +47,7 @@ RUNS, INTERVALS = 100, 4000  # of the equations
 STEPS = 5  # of the equations' currents in tau_s
 DRAWS = 3  # of the errors of the synapses' equations
 WIDTH = 0.1  # of a pulse, in tau_s
+BUSY = 0.5  # of the time, a line, at most
 EVENTS = 300  # of each train on the bench of a synapse
 LARGEST, SMALLEST = 1e-12, 0.1e-12  # F, of the synapses' capacitors
 COLORED = 0.04  # relative error of the formula where `colored_noise.in_domain` holds
@@ -127,6 +128,13 @@ def _synapse(
     charge asked for.
     """
     lif, fast = chip.lif, chip.lif.speed_up
+    most = BUSY / (WIDTH * stimulus.tau_s)
+    if stimulus.rates[number] > most:
+        raise ValueError(
+            f"rates[{number}] must be at most {show(most, 'Hz')}, not"
+            f" {show(stimulus.rates[number], 'Hz')}: a line carries one pulse of"
+            f" {show(WIDTH * stimulus.tau_s, 's')} at a time"
+        )
     weight, tau_s = stimulus.weights[number], stimulus.tau_s / fast
     width = WIDTH * tau_s
     charge = abs(lif.current(weight)) * lif.tau_m
