@@ -9,9 +9,9 @@ rate, CV and intervals.
 Theory knows linear synapses at a linear neuron. With the mean charge that a pulse brings it is
 asked twice: for jumps without the diffusion approximation (`fixed_jumps`) and for white noise of
 the same mean and variance (`siegert`), both moved by what noise with the synapses' time constant
-changes (`colored_noise`; outside that formula's domain, neither is asked). It is judged first by the equations of such a circuit, in many intervals,
-then by the netlist; there its budget holds what the equations say that it leaves out, each cause by
-itself and all under the same pulses.
+changes (`colored_noise`; outside that formula's domain neither is asked). It is judged first by the
+equations of such a circuit, in many intervals, then by the netlist; there its budget holds what the
+equations say that it leaves out, each cause by itself and all under the same pulses.
 """
 
 from concurrent.futures import ThreadPoolExecutor

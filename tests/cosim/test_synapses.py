@@ -139,10 +139,10 @@ def test_a_wrong_theory(
         ('tau_s = "0.5 ms"', 'tau_s = "0 ms"', "tau_s must be > 0 s"),
         ('weights = ["2 mV"]', 'weights = ["0 mV"]', "weights must not be 0"),
         ('rates = ["1 kHz"]', 'rates = ["0 Hz"]', "rates must be > 0 Hz"),
-        ('tau_s = "0.5 ms"', 'tau_s = "0.5 ms"\non = ["reference"]', "'spice'"),
+        ('tau_s = "0.5 ms"', 'tau_s = "0.5 ms"\non = ["reference"]', "'reference'"),
         ('tau_s = "0.5 ms"', 'tau_s = "0.5 ms"\nwidth = "1 ms"', "width"),
         ('rates = ["1 kHz"]', 'rates = ["20 kHz"]', "rates[0] must be at most 10 kHz"),
-        ('weights = ["2 mV"]', 'weights = ["4 V"]', "the synapse's I_gain must be in"),
+        ('weights = ["2 mV"]', 'weights = ["4 V"]', "the synapse's I_syn must be in"),
         ("speed_up = [30]", "speed_up = [1000]", "no DPI synapse of tau_s = 500 ns"),
     ],
 )
