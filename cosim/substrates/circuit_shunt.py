@@ -25,13 +25,13 @@ from ...models.theory import siegert
 from ...models.units import show
 from ..budget import Point, Term
 from ..findings import Cause, Curve, Explanation, Findings
+from ..observables import Floats
 from .chip import WORKERS, Chip
 from .place import Place
 
 INTERVALS = 4  # of a constant drive
 WIDTH = 0.02  # of a pulse, in tau_s
 BELOW, ABOVE, APART = 15e-3, 8e-3, 5e-3  # V beyond rest and trip, and between held voltages
-KINDS: tuple[Literal["measured", "predicted"], ...] = ("measured", "predicted")
 CAPACITORS = (1e-12, 0.5e-12, 0.25e-12)  # F, of the synapse
 
 
@@ -193,21 +193,29 @@ def _rates(place: Place, made: Shunted, stimulus: OpenSynapse) -> Findings:
     shunted, alone = drives[: len(stimulus.mu)], drives[len(stimulus.mu) :]
     share = place.experiment.check.rate
     findings = Findings()
-    setting = f"{place.setting}, per biological second"
     for what, row in (("rate", shunted), ("rate without the synapse", alone)):
         points = tuple(
             Point(show(mu, "V"), d.measured, d.predicted, d.terms, share * d.predicted)
             for mu, d in zip(stimulus.mu, row, strict=True)
         )
         findings.checks.append(place.check(what, "Hz", points))
-    for what, row in ((place.stimulus, shunted), (f"{place.stimulus}, closed", alone)):
-        rates = np.array([[d.measured, d.predicted] for d in row]).T / lif.speed_up
+    fine = np.linspace(min(stimulus.mu), max(stimulus.mu), 60)
+    for chip, what, row in (
+        (made.open, f"{stimulus.conductance:g} of the leak's", shunted),
+        (made.closed, "closed", alone),
+    ):
+        names = (place.experiment.name, place.stimulus, "spice", f"{place.setting}, {what}")
+        law = [chip.rate(lif.current(mu)) for mu in fine.tolist()]
+        lines: tuple[tuple[Literal["measured", "predicted"], Floats, list[float]], ...] = (
+            ("measured", np.array(stimulus.mu), [d.measured for d in row]),
+            ("predicted", fine, law),
+        )
         findings.curves += [
             Curve(
-                "f-I", place.experiment.name, what, "spice", setting, kind,
-                1e3 * np.array(stimulus.mu), y, "drive R I (mV)", "rate (Hz)",
+                "f-I", *names, kind, 1e3 * mu, np.array(y) / lif.speed_up, "drive R I (mV)",
+                "rate (Hz)",
             )
-            for kind, y in zip(KINDS, rates, strict=True)
+            for kind, mu, y in lines
         ]  # fmt: skip
     firing = [k for k, d in enumerate(shunted) if d.predicted > 0]
     if firing:

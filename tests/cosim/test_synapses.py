@@ -32,7 +32,7 @@ kind = "poisson synapses"
 rates = ["1 kHz"]
 weights = ["2 mV"]
 tau_s = "0.5 ms"
-mu = "-8 mV"
+mu = "-12 mV"
 [spice]
 speed_up = [30]
 spikes = 40
