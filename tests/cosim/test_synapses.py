@@ -37,7 +37,8 @@ mu = "-12 mV"
 speed_up = [30]
 spikes = 40
 [check]
-rate = 0.6
+rate = 0.8
+design = 0.06
 cv = 0.8
 isi = 0.45
 spikes = 0.5
