@@ -185,15 +185,16 @@ def compare(
     return Replay(run, len(run.spike_times), len(found), alone, allowed, lags)
 
 
-def partners(place: Place, replays: list[Replay]) -> Findings:
-    """Spikes without a partner, over all replays."""
+def partners(place: Place, replays: list[Replay], uncertain: str = "") -> Findings:
+    """Spikes without a partner, over all replays; `uncertain` says what of the input is, if any."""
     spikes, predicted, alone, allowed = (
         sum(getattr(r, name) for r in replays)
         for name in ("spikes", "predicted", "alone", "allowed")
     )
     low, high = min(r.lags[0] for r in replays), max(r.lags[1] for r in replays)
     between = f"{show(low, 's', 2)} and {show(high, 's', 2)}"
-    term = Term(f"spikes moved by a comparator's lag between {between}", "model", allowed)
+    moved = " or ".join(filter(None, (f"a comparator's lag between {between}", uncertain)))
+    term = Term(f"spikes moved by {moved}", "model", allowed)
     at = f"{spikes} spikes, {predicted} of the equation"
     resolution = place.experiment.check.spikes * predicted
     point = Point(at, alone, 0, (term,), resolution)

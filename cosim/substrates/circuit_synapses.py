@@ -260,7 +260,7 @@ def synapses(
 
     replays = _replays(made, ceil(settings.spikes / PIECES) + 1, 1 / float(own.mean()), seed)
     found = intervals([r.run.spike_times for r in replays], ceil(settings.spikes / PIECES))
-    findings = partners(place, replays)
+    findings = partners(place, replays, "errors of the synapses' equations")
     findings.add(judged(place, found, own, others))
     findings.checks.append(_charges(place, made, stimulus))
 
