@@ -9,6 +9,7 @@ their time points add up: groups should be small. The solver's options are those
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from .bombardment import trapezoidal
 from .cells.bench import Design
 from .lif import AnalogLIF
 
@@ -99,6 +100,9 @@ class Group:
                 f".ic v(m{j})={neuron.voltage(neuron.neuron.v_reset)!r}",
             ]
         lines += [f"Vp{k} p{k} 0 {source}" for k, source in enumerate(sources)]
+        options = self.neurons[0].options
+        if self.synapses:
+            options = trapezoidal(options)
         saved = " ".join(f"v({node})" for node in (*self.membranes, *self.outputs))
         lines += [f".tran {step!r} {t_stop + step!r} 0 {step!r}", f".save {saved}"]
         return "\n".join(
@@ -106,7 +110,7 @@ class Group:
                 f"{len(self.neurons)} neurons, {len(self.synapses)} synapses",
                 self.neurons[0].technology.models,
                 *lines,
-                f".options reltol={self.reltol:g} {self.neurons[0].options}",
+                f".options reltol={self.reltol:g} {options}",
                 ".end\n",
             )
         )
@@ -114,7 +118,7 @@ class Group:
     def _neuron(self, j: int) -> str:
         """The neuron as a subcircuit, with its synapses in subcircuits of their own within it."""
         designs = tuple(each.design for each in self.synapses if each.neuron == j)
-        circuit = replace(self.neurons[j], synapses=designs).circuit()
+        circuit = replace(self.neurons[j], attached=designs).circuit()
         for k in range(len(designs)):
             circuit[f"Vp{k}"].detach()  # the pulses come from outside
         pins = "".join(f" p{k}" for k in range(len(designs)))

@@ -29,7 +29,7 @@ LEAK_VOLTAGE = {False: 2.7, True: 8.8}
 
 
 class BiasedSynapse(SubCircuit):
-    """A synapse cell (nodes ``pulse out`` and its biases) with its bias currents.
+    """A synapse cell (nodes ``pulse out``, biases, references) with its currents and voltages.
 
     Its nodes are ``pulse out vdd``. The cell is defined within, so that synapses of different sizes
     may have cells of one name.
@@ -40,6 +40,8 @@ class BiasedSynapse(SubCircuit):
         self.subcircuit(design.cell)
         for node, current in design.currents.items():
             self.I(node, "vdd", node, current)
+        for node, voltage in design.references.items():
+            self.V(node, node, "0", voltage)
         self.X("cell", design.cell.name, *design.cell.external_nodes)
 
 
@@ -74,7 +76,7 @@ class AnalogLIF:
         and other branches, of the reset switch, and of the pMOS that charges `c_ref`.
     wide : bool
         Whether the leak is the OTA of wide linear range.
-    synapses : tuple of Design
+    attached : tuple of Design
         Synapse cells at the membrane; the neuron was designed without them.
     """
 
@@ -101,7 +103,7 @@ class AnalogLIF:
     reset_size: Size
     charge_size: Size
     wide: bool = False
-    synapses: tuple[Design, ...] = ()
+    attached: tuple[Design, ...] = ()
 
     @property
     def leak_cell(self) -> Cell:
@@ -126,7 +128,7 @@ class AnalogLIF:
     def circuit(self) -> Circuit:
         """The neuron with its supply, references and bias currents; nodes ``m`` and ``spike``.
 
-        Synapse k listens to the node ``p<k>``, which a source ``Vp<k>`` holds at 0.
+        The attached synapse k listens to the node ``p<k>``, which a source ``Vp<k>`` holds at 0.
         """
         tech = self.technology
         circuit = Circuit(f"LIF neuron, {tech.name}, speed-up {self.speed_up:g}")
@@ -147,7 +149,7 @@ class AnalogLIF:
         circuit.X("comparator", "comparator", "m", "v_th", "q", "n_comparator", "vdd")
         circuit.X("refractory", "refractory", "q", "spike", "n_refractory", "n_comparator", "vdd")
         circuit.X("reset", "reset", "m", "spike", "v_reset", "vdd")
-        for k, design in enumerate(self.synapses):
+        for k, design in enumerate(self.attached):
             circuit.subcircuit(BiasedSynapse(f"synapse{k}", design))
             circuit.V(f"p{k}", f"p{k}", "0", 0.0)
             circuit.X(f"synapse{k}", f"synapse{k}", f"p{k}", "m", "vdd")

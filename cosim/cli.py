@@ -226,7 +226,7 @@ def _parser() -> argparse.ArgumentParser:
 
     built_in = (
         "a TOML file, or fi-curve, noise-driven, published-trace, precision, loihi, truenorth,"
-        " spinnaker, noise-step, accelerated, mismatch"
+        " spinnaker, noise-step, accelerated, synapses, shunt, mismatch"
     )
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(

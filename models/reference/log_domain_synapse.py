@@ -4,24 +4,25 @@
 
 (Bartolozzi & Indiveri 2007, Neural Comput. 19:2581, with the exponent of two slope factors; see
 `rheobase.analog.cells.dpi`). I never reaches 0, so it is integrated as ``y = log(I/i_gain)``:
-exactly between pulses, by Runge-Kutta steps of fourth order within them, no longer than a quarter
-of ``tau/gain``. The charge of such a step is Simpson's, with the middle on the Hermite cubic of y.
+exactly between pulses, by Runge-Kutta steps of fourth order within them, over which y changes by
+about a quarter. The charge of such a step is Simpson's, the middle being on y's Hermite cubic.
 
 Out comes the mean current in each time step, whose charge is the synapse's. That current does not
 depend on the membrane, so it can be held during the step for `measured_leak`.
 """
 
 from dataclasses import dataclass
-from math import ceil, exp, inf, log
+from math import exp, inf, log
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
-_FINE = 0.25  # of tau/gain
+_FINE = 0.25  # of y, in a step
 _JOINED = 0.1  # of a width
 
 
@@ -99,10 +100,9 @@ def _means(
         while t < end:
             if k < on.size and t >= on[k]:
                 stop = min(off[k], end)
-                count = max(1, int(ceil((stop - t) * gain / (_FINE * tau))))
-                h = (stop - t) / count
-                for _ in range(count):
+                while t < stop:
                     k1 = _slope(y, tau, gain, exponent)
+                    h = min(_FINE / (abs(k1) + 1.0 / tau), stop - t)
                     k2 = _slope(y + h / 2 * k1, tau, gain, exponent)
                     k3 = _slope(y + h / 2 * k2, tau, gain, exponent)
                     k4 = _slope(y + h * k3, tau, gain, exponent)
@@ -111,7 +111,7 @@ def _means(
                     middle = (y + after) / 2 + h / 8 * (k1 - k5)
                     charge += h / 6 * (exp(y) + 4 * exp(middle) + exp(after))
                     y = after
-                t = stop
+                    t = t + h if stop - t > h * (1 + 1e-9) else stop
                 if t >= off[k]:
                     k += 1
             else:
