@@ -28,7 +28,7 @@ STEPS = {
     "sigma up": ((15e-3, 4e-3), (15e-3, 6e-3)),
     "sigma down": ((15e-3, 6e-3), (15e-3, 4e-3)),
 }
-TOLERANCES = (1e-3, 1e-5)  # the first is the default
+TOLERANCES = (1e-3, 1e-5)
 ROUNDS = 3
 
 Floats = NDArray[np.float64]

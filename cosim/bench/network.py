@@ -40,10 +40,10 @@ def ours(inhibitory: int, seconds: float, individual: bool, threads: int = 1) ->
     inputs = [nw.Poisson(post, ETA * THETA / (J * TAU), J) for post in (e, i)]
 
     def spread(rng: np.random.Generator, n: int, mean: float) -> NDArray[np.float64]:
-        return rng.normal(mean, SPREAD * abs(mean), n)
+        return np.asarray(rng.normal(mean, SPREAD * abs(mean), n))
 
     def delays(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-        return DT * rng.integers(5, 26, n)
+        return np.asarray(DT * rng.integers(5, 26, n))
 
     projections = [
         nw.Projection(

@@ -36,7 +36,7 @@ class Pace:
     ----------
     substrate : str
     neurons : int, optional
-        None: any number costs the same.
+        None: it is not known, or any number takes as long.
     simulation : float, optional
         Biological seconds per wall-clock second of its simulation.
     hardware : float, optional
@@ -46,8 +46,8 @@ class Pace:
     """
 
     HEAD: ClassVar[str] = (
-        f"{'substrate':28}{'neurons':>8}{'simulation':>12}{'hardware':>12}  how it is known"
-        " (biological s per s)"
+        f"{'substrate':28}{'neurons':>8}{'bio s/s, simulated':>20}{'the hardware':>14}"
+        "  how it is known"
     )
 
     substrate: str
@@ -102,12 +102,11 @@ class Table:
                 about |= self._compared(row)
             case Pace():
                 self._top(row.HEAD)
-                paces = "".join(
-                    f"{'' if pace is None else f'{pace:.3g}':>12}"
-                    for pace in (row.simulation, row.hardware)
+                neurons = "" if row.neurons is None else row.neurons
+                self._print(
+                    f"{row.substrate:28}{neurons:>8}{_number(row.simulation):>20}"
+                    f"{_number(row.hardware):>14}  {row.known}"
                 )
-                neurons = "any" if row.neurons is None else row.neurons
-                self._print(f"{row.substrate:28}{neurons:>8}{paces}  {row.known}")
             case LeftOut():
                 self._print(f"{row.program} is left out: {row.reason}")
             case Failed():
@@ -121,11 +120,10 @@ class Table:
             self._case, self._ours = row.case, row.cost
         ratio = None if first else row.cost / self._ours
         met = None if ratio is None or row.asked is None else ratio >= row.asked
-        asked = "" if row.asked is None else f"{row.asked:.3g}"
         shown = "" if met is None else "yes" if met else "NO"
         self._print(
             f"{row.case if first else '':36}{row.program:24}{row.cost:9.3g} {row.unit:10}"
-            f"{'' if ratio is None else f'{ratio:.3g}':>8}{asked:>7} {shown:4} {row.remark}"
+            f"{_number(ratio):>8}{_number(row.asked):>7} {shown:4} {row.remark}"
         )
         return {"ratio": ratio, "met": met}
 
@@ -138,3 +136,7 @@ class Table:
     def _print(self, line: str) -> None:
         if self.shown:
             print(line.rstrip(), flush=True)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
