@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 50  # mismatches of golden vectors
 KEPT = {  # by Ctrl-C
-    "bench": "the rows above were measured",
+    "bench": "what was printed was measured",
     "sweep": "finished points are kept",
 }
 USAGE = 2  # exit code of a mistake in what was asked for; 1 means that a check did not agree

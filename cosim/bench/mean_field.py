@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ...models.theory.mean_field import Network, fixed_points
 from ...models.theory.states import brunel_network
+from ..doctor import MissingTool, require
 from .clock import least
-from .siegert import NNMT
 from .table import Cost, LeftOut
 
 POINTS = [(5, 2), (5, 1.2), (8, 1.5), (4.5, 0.9), (6, 4)]  # (g, eta)
@@ -47,9 +47,9 @@ def ours(network: Network) -> NDArray[np.float64]:
 def costs() -> Iterator[Cost | LeftOut]:
     programs = {"rheobase": ours, "NNMT": theirs}
     try:
-        import nnmt  # noqa: F401
-    except ImportError:
-        yield NNMT
+        require("nnmt", "the comparison with NNMT")
+    except MissingTool as error:
+        yield LeftOut("NNMT", str(error))
         del programs["NNMT"]
     for g, eta in POINTS:
         network = brunel_network(g, eta)

@@ -9,10 +9,10 @@ import numpy as np
 
 from ...models.neuron import LIF
 from ...models.theory import siegert
+from ..doctor import MissingTool, require
 from .clock import least
 from .table import Cost, LeftOut
 
-NNMT = LeftOut("NNMT", "pip install nnmt")
 INPUTS, ROUNDS = 200_000, 5
 
 
@@ -23,10 +23,12 @@ def costs() -> Iterator[Cost | LeftOut]:
     sigma = random.uniform(1e-3, 8e-3, INPUTS)
     programs = {"rheobase": lambda: siegert.rate(neuron, mu, sigma)}
     try:
-        from nnmt.lif import delta
-    except ImportError:
-        yield NNMT
+        require("nnmt", "the comparison with NNMT")
+    except MissingTool as error:
+        yield LeftOut("NNMT", str(error))
     else:
+        from nnmt.lif import delta
+
         programs["NNMT"] = lambda: delta._firing_rates_for_given_input(
             mu, sigma, neuron.v_reset, neuron.v_th, neuron.tau_m, neuron.t_ref
         )

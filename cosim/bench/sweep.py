@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 from typing import Any
 
+from ..doctor import MissingTool, require
 from ..sweep import sweep
 from .table import Cost, LeftOut
 
@@ -57,10 +58,12 @@ def costs() -> Iterator[Cost | LeftOut]:
     yield from timed(case, "rheobase sweep", lambda: ours(workers=WORKERS))
     yield timed(case, "ProcessPoolExecutor", one_by_one)[0]
     try:
-        from distributed import Client, LocalCluster
-    except ImportError:
-        yield LeftOut("Dask", 'pip install "rheobase[cluster]"')
+        require("distributed", "the sweep on a cluster")
+    except MissingTool as error:
+        yield LeftOut("Dask", str(error))
         return
+    from distributed import Client, LocalCluster
+
     case = "10 ms, 2 Dask workers"
     with LocalCluster(WORKERS, threads_per_worker=1, dashboard_address=None) as cluster:
         yield from timed(case, "rheobase sweep", lambda: ours(cluster=cluster.scheduler_address))

