@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """How fast every substrate lives: biological seconds per second, simulated and on the hardware.
 
 The network is as large as tinyODIN: 256 LIF neurons, 205 excitatory, 51 inhibitory, a synapse from

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """How fast each engine updates neurons: 1024 neurons, 24 bits, leak by shift.
 
 Every engine runs the same neuron on the same input, and its spikes are compared with the integer

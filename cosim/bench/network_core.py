@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """What a synaptic operation and a neuron update cost: compiled network cores and two models.
 
 The sparse network has 1024 LIF neurons, four excitatory for an inhibitory one, and 256 axons from

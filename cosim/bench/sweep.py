@@ -6,6 +6,7 @@ Beside it, the same points sent one by one, and what the points took by themselv
 a tenth to that.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -65,7 +66,8 @@ def costs() -> Iterator[Cost | LeftOut]:
     from distributed import Client, LocalCluster
 
     case = "10 ms, 2 Dask workers"
-    with LocalCluster(WORKERS, threads_per_worker=1, dashboard_address=None) as cluster:
+    quiet = {"dashboard_address": None, "silence_logs": logging.CRITICAL}
+    with LocalCluster(WORKERS, threads_per_worker=1, **quiet) as cluster:
         yield from timed(case, "rheobase sweep", lambda: ours(cluster=cluster.scheduler_address))
         with Client(cluster) as client:
 
