@@ -18,7 +18,7 @@ from time import perf_counter
 from ...analog import export, ngspice
 from ...analog.bias import design
 from ...analog.lif import AnalogLIF
-from ...analog.monte_carlo import chips, each, measure
+from ...analog.monte_carlo import chips, each, measure, tried
 from ...analog.simulate import simulate
 from ...models.neuron import LIF
 from ..doctor import MissingTool, require
@@ -87,7 +87,7 @@ def monte_carlo(lif: AnalogLIF, deck: str | None) -> Iterator[Cost]:
     drawn = chips(lif, CHIPS)
 
     def ours(workers: int) -> None:
-        each(lambda chip: measure(chip, currents), drawn, workers)
+        each(tried(lambda chip: measure(chip, currents)), drawn, workers)
 
     def theirs(workers: int) -> None:
         assert deck is not None
