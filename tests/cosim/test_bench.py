@@ -177,6 +177,14 @@ def test_nothing_is_measured_before_the_first_row_is_asked_for(name: str) -> Non
     assert inspect.getgeneratorstate(rows) == inspect.GEN_CREATED
 
 
+def test_siegert_beside_its_peer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "siegert", "--json"]) == 0
+    ours, theirs = json.loads(capsys.readouterr().out)
+    assert (ours["program"], theirs["program"]) == ("rheobase", "NNMT")
+    assert theirs["ratio"] == theirs["cost"] / ours["cost"]
+    assert theirs["met"] is (theirs["ratio"] >= 20)
+
+
 def test_siegert_without_its_peer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
