@@ -19,6 +19,7 @@ BENCHMARKS = (
     "engines",
     "ngspice",
     "sweep",
+    "lockstep",
     "accelerated-time",
 )
 WITH_PEERS = "network"  # NEST and Brian2 may live in another interpreter
