@@ -23,11 +23,7 @@ from typing import cast
 import numpy as np
 
 from ...analog import bombardment
-from ...analog.bombardment import ExtractedDPI
-from ...analog.cells import dpi
-from ...analog.cells.bench import Design
 from ...analog.extract import extract
-from ...analog.lif import AnalogLIF
 from ...models.neuron import LIF
 from ...models.reference.log_domain_synapse import Pulses, linear_currents, serial
 from ...models.stimulus import PoissonSynapses
@@ -40,6 +36,7 @@ from ..observables import Floats, plan
 from . import circuit_law as law
 from .chip import WORKERS, Chip, Replay, compare, partners
 from .circuit_renewal import Shape, histograms, intervals, judged, number
+from .dpi_synapse import Synapse, made
 from .place import Place
 
 PIECES = 8  # of the netlist's run, so that no source has too many corners
@@ -48,18 +45,7 @@ STEPS = 5  # of the equations' currents in tau_s
 DRAWS = 3  # of the errors of the synapses' equations
 WIDTH = 0.1  # of a pulse, in tau_s
 BUSY = 0.5  # of the time, a line, at most
-EVENTS = 300  # of each train on the bench of a synapse
-LARGEST, SMALLEST = 1e-12, 0.1e-12  # F, of the synapses' capacitors
 COLORED = 0.04  # relative error of the formula where `colored_noise.in_domain` holds
-
-
-@dataclass(frozen=True)
-class Synapse:
-    """A designed synapse and what its equation needs; chip units, and the sign of its current."""
-
-    design: Design
-    extracted: ExtractedDPI
-    sign: int
 
 
 @dataclass(frozen=True)
@@ -119,65 +105,26 @@ class Bombarded:
         return drives
 
 
-def _synapse(
-    chip: Chip, stimulus: PoissonSynapses, number: int, seed: int
-) -> tuple[Design, ExtractedDPI]:
-    """Design a synapse and extract it.
-
-    The increment is corrected once, so that a pulse of the train on the bench brings on average the
-    charge asked for.
-    """
-    lif, fast = chip.lif, chip.lif.speed_up
-    most = BUSY / (WIDTH * stimulus.tau_s)
-    if stimulus.rates[number] > most:
+def _synapse(chip: Chip, stimulus: PoissonSynapses, number: int, seed: int) -> Synapse:
+    most, rate = BUSY / (WIDTH * stimulus.tau_s), stimulus.rates[number]
+    if rate > most:
         raise ValueError(
-            f"rates[{number}] must be at most {show(most, 'Hz')}, not"
-            f" {show(stimulus.rates[number], 'Hz')}: a line carries one pulse of"
-            f" {show(WIDTH * stimulus.tau_s, 's')} at a time"
+            f"rates[{number}] must be at most {show(most, 'Hz')}, not {show(rate, 'Hz')}: a line"
+            f" carries one pulse of {show(WIDTH * stimulus.tau_s, 's')} at a time"
         )
-    weight, tau_s = stimulus.weights[number], stimulus.tau_s / fast
-    width = WIDTH * tau_s
-    charge = abs(lif.current(weight)) * lif.tau_m
-    kind: dpi.Kind = "excitatory" if weight > 0 else "inhibitory"
+    tau_s, fast = stimulus.tau_s / chip.lif.speed_up, chip.lif.speed_up
     rng = np.random.default_rng([seed, 2, number])
-    waits = rng.exponential(1 / (stimulus.rates[number] * fast), (2, EVENTS))
-    trains = tuple(serial(np.cumsum(each), width) for each in waits)
-    rest, given = chip.extracted.v_rest.value, 1.0
-    for _ in range(2):
-        made = _designed(lif, kind, tau_s, given * charge / tau_s, width)
-        found = bombardment.extract(*made, (trains[0], trains[1]), width, rest, lif.tau_m)
-        brought = found.equation.currents(trains[0], float(waits[0].sum()), 1)[0] * waits[0].sum()
-        given *= EVENTS * charge / brought
-    return made[0], found
-
-
-def _designed(
-    lif: AnalogLIF, kind: dpi.Kind, tau_s: float, increment: float, width: float
-) -> tuple[Design, dpi.Constants]:
-    """With the largest capacitor whose I_w is in weak inversion; chip seconds, A."""
-    capacitance = LARGEST
-    while True:
-        try:
-            return dpi.design(lif.technology, kind, tau_s, increment, width, capacitance)
-        except ValueError as error:
-            capacitance /= 2
-            if "I_w" not in str(error) or capacitance < SMALLEST:
-                raise ValueError(
-                    f"no DPI synapse of tau_s = {show(tau_s, 's')} and"
-                    f" {show(increment, 'A', 3)} at speed-up {lif.speed_up:g}: {error}"
-                ) from error
+    return made(chip, stimulus.weights[number], tau_s, WIDTH * tau_s, rate * fast, rng)
 
 
 def _bombarded(chip: Chip, stimulus: PoissonSynapses, seed: int) -> Bombarded:
     fast = chip.lif.speed_up
     with ThreadPoolExecutor(WORKERS) as pool:
         kinds = range(len(stimulus.rates))
-        made = list(pool.map(lambda number: _synapse(chip, stimulus, number, seed), kinds))
-    lif = replace(chip.lif, attached=tuple(design for design, _ in made))
-    signs = [1 if weight > 0 else -1 for weight in stimulus.weights]
-    synapses = (Synapse(*each, sign) for each, sign in zip(made, signs, strict=True))
+        synapses = tuple(pool.map(lambda number: _synapse(chip, stimulus, number, seed), kinds))
+    lif = replace(chip.lif, attached=tuple(each.design for each in synapses))
     return Bombarded(
-        Chip(lif, extract(lif)), tuple(synapses), np.array(stimulus.rates) * fast,
+        Chip(lif, extract(lif)), synapses, np.array(stimulus.rates) * fast,
         stimulus.tau_s / fast, lif.current(stimulus.mu),
     )  # fmt: skip
 

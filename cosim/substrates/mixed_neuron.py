@@ -14,32 +14,18 @@ from math import expm1
 
 import numpy as np
 
-from ...analog import bombardment
-from ...analog.bombardment import ExtractedDPI
-from ...analog.cells import dpi
-from ...analog.cells.bench import Design
 from ...analog.extract import extract
 from ...models.neuron import LIF
 from ...models.reference.log_domain_synapse import Pulses
-from ...models.units import show
 from ..network_experiment import MixedSpiceTable
 from ..observables import Floats
 from . import circuit_law as law
+from . import dpi_synapse
 from .chip import Chip, made
+from .dpi_synapse import Synapse
 
 TRIALS, SPIKES = 8, 10_000  # of the equations, for a rate
 STEPS = 10  # of the equations' currents in tau_s
-EVENTS = 300  # of each train on the bench of a synapse
-LARGEST, SMALLEST = 1e-12, 0.1e-12  # F, of the synapses' capacitors
-
-
-@dataclass(frozen=True)
-class Synapse:
-    """A designed synapse and what its equation needs; chip units, and the sign of its current."""
-
-    design: Design
-    extracted: ExtractedDPI
-    sign: int
 
 
 @dataclass(frozen=True)
@@ -124,39 +110,10 @@ def designed(
     bare = made(neuron, settings.process(), settings.speed_up, settings.voltage_scale)
     synapses = []
     for number, (weight, each) in enumerate(zip(weights, heard, strict=True)):
-        rng = np.random.default_rng([seed, number])
-        found = _synapse(bare, settings, weight, each, width, rng)
-        synapses.append(Synapse(*found, 1 if weight > 0 else -1))
-    lif = replace(bare.lif, synapses=tuple(each.design for each in synapses))
+        rng, rate = np.random.default_rng([seed, number]), each.number * each.rate
+        tau_s = settings.tau_s / settings.speed_up
+        found = dpi_synapse.made(bare, weight, tau_s, width, rate * settings.speed_up, rng)
+        synapses.append(found)
+    lif = replace(bare.lif, attached=tuple(each.design for each in synapses))
     chip = Chip(lif, extract(lif))
     return MixedNeuron(chip, tuple(synapses), lif.current(mu), dt, width, gap)
-
-
-def _synapse(
-    chip: Chip, settings: MixedSpiceTable, weight: float, heard: Heard, width: float,
-    rng: np.random.Generator,
-) -> tuple[Design, ExtractedDPI]:  # fmt: skip
-    """With the largest capacitor whose I_w is in weak inversion."""
-    lif = chip.lif
-    tau_s = settings.tau_s / lif.speed_up
-    increment = abs(lif.current(weight)) * lif.tau_m / tau_s
-    kind: dpi.Kind = "excitatory" if weight > 0 else "inhibitory"
-    capacitance = LARGEST
-    while True:
-        try:
-            found = dpi.design(lif.technology, kind, tau_s, increment, width, capacitance)
-            break
-        except ValueError as error:
-            capacitance /= 2
-            if "I_w" not in str(error) or capacitance < SMALLEST:
-                raise ValueError(
-                    f"no DPI synapse of tau_s = {show(tau_s, 's')} and"
-                    f" {show(increment, 'A', 3)} at speed-up {lif.speed_up:g}: {error}"
-                ) from error
-    apart = 1 / (heard.number * heard.rate * lif.speed_up)
-    trains = []
-    for _ in range(2):
-        on = np.cumsum(1.25 * width + rng.exponential(apart, EVENTS))
-        trains.append(Pulses(on, on + width))
-    rest = chip.extracted.v_rest.value
-    return found[0], bombardment.extract(*found, (trains[0], trains[1]), width, rest, lif.tau_m)

@@ -17,7 +17,7 @@ from math import ceil
 
 import numpy as np
 
-from ...analog.bombardment import EDGE
+from ...analog.bombardment import EDGE, LONGEST, RELTOL
 from ...analog.group import Group
 from ...analog.group import Synapse as GroupSynapse
 from ...models.integer.quantise_network import QuantisedNetwork, quantise_network
@@ -29,7 +29,6 @@ from .core import quantiser
 from .mixed_neuron import MixedNeuron
 from .network import cores_for, slots_for
 
-RELTOL = 1e-3  # of ngspice: rates are right to some 1e-3
 _RELAYED = 1.5  # weight of a relay's event, in thresholds
 _PS = 1e-12
 
@@ -233,13 +232,14 @@ def system(
     late[axons == core.made.clock] = 0.0
     times = np.rint((ticks + late) * (timing.tick * timing.clock)).astype(np.int64)
     order = np.argsort(times, kind="stable")
+    width = timing.width * timing.clock * _PS
     synapses = tuple(GroupSynapse(0, each.design) for each in neuron.synapses)
-    group = Group((replace(lif, synapses=()),), (neuron.current,), synapses, RELTOL)
+    group = Group((replace(lif, attached=()),), (neuron.current,), synapses, RELTOL)
     return System(
         (group,) * experiment.sizes[transistors(experiment)],
         cores_for([core.made.network], [ticks])[0],
         core.axon, core.routes,
         timing.clock, timing.tick, timing.width, timing.gap, timing.delay,
-        lif.tau_m / 25, EDGE * timing.width * timing.clock * _PS,
+        LONGEST * width, EDGE * width,
         tuple(zip(times[order].tolist(), axons[order].tolist(), strict=True)),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import re
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 

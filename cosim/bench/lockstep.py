@@ -1,8 +1,7 @@
 """What lock-step costs beyond its two simulators, beside fixed steps and beside cocotbext-ams.
 
-Run: ``python benchmarks/lockstep.py [step]``, with the fixed step in ns, 100 if not given. A closed
-loop of four analog neurons, each in its ngspice process, and 64 neurons of the network core in
-Icarus; a tick, and the delay of the axons, are 1 us, and a neuron fires every 15 us or so.
+A closed loop of four analog neurons, each in its ngspice process, and 64 neurons of the network
+core in Icarus; a tick, and the delay of the axons, are 1 us, and a neuron fires every 15 us or so.
 
 All costs are CPU time, user and system, on one processor, the least of some rounds. That of a run
 is of the Verilog simulator's process, with cocotb in it, from the end of reset to the stop, and of
@@ -31,33 +30,34 @@ import os
 import re
 import resource
 import subprocess
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from table import Cost, show
 
-from rheobase.analog.benches import crossing
-from rheobase.analog.bias import design
-from rheobase.analog.cells import dpi
-from rheobase.analog.granted import PS
-from rheobase.analog.group import RELTOL, Group, Synapse
-from rheobase.analog.technology import generic180
-from rheobase.cosim.lockstep import run as lockstep
-from rheobase.cosim.lockstep.record import Record
-from rheobase.cosim.lockstep.system import System
-from rheobase.hdl.core import Core
-from rheobase.models.integer.lif import IntegerLIF
-from rheobase.models.integer.network import Network, Synapses
-from rheobase.models.neuron import LIF
+from ...analog.benches import crossing
+from ...analog.bias import design
+from ...analog.cells import dpi
+from ...analog.granted import PS
+from ...analog.group import Group, Synapse
+from ...analog.technology import generic180
+from ...hdl.core import Core
+from ...models.integer.lif import IntegerLIF
+from ...models.integer.network import Network, Synapses
+from ...models.neuron import LIF
+from ..doctor import require
+from ..lockstep import run
+from ..lockstep.record import Record
+from ..lockstep.system import System
+from .table import Cost, LeftOut
 
 ANALOG, N = 4, 64
 T_STOP = 200_000_000  # ps
 ROUNDS = 3
+STEP = 100_000  # ps, of the fixed steps
 
 
 SWITCH = ".model fires sw vt=0.55 vh=0.45 ron=100k roff=1t"
@@ -82,9 +82,7 @@ G{inhibits} {m} 0 {inhibits} 0 30n
 class Ideal(Group):
     """A group of an ideal neuron."""
 
-    def netlist(
-        self, sources: Sequence[str], t_stop: float, step: float, reltol: float = RELTOL
-    ) -> str:
+    def netlist(self, sources: Sequence[str], t_stop: float, step: float) -> str:
         """The deck; see `Group.netlist`."""
         pulses = "".join(f"Vp{k} p{k} 0 {source}\n" for k, source in enumerate(sources))
         return f"""one ideal neuron
@@ -93,7 +91,7 @@ Vdd vdd 0 {self.high!r}
 .ic v(m0)=0
 .save v(m0) v(spike0)
 .tran {step!r} {t_stop + step!r} 0 {step!r}
-.options reltol={reltol:g}
+.options reltol={self.reltol:g}
 .end
 """
 
@@ -115,7 +113,7 @@ def cpu() -> float:
 def network() -> System:
     """The system with transistor neurons."""
     lif = design(LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3), speed_up=1000.0)
-    kinds = ("excitatory", "inhibitory")
+    kinds: tuple[dpi.Kind, ...] = ("excitatory", "inhibitory")
     cells = [dpi.design(generic180, kind, 5e-6, 0.5e-9, 0.4e-6, 0.2e-12)[0] for kind in kinds]
     groups = tuple(
         Group((lif,), (lif.current((28 + k) * 1e-3),), tuple(Synapse(0, each) for each in cells))
@@ -143,7 +141,7 @@ def in_one_deck(system: System, folder: Path) -> None:
     options = {
         "high": system.groups[0].high,
         "step": system.step,
-        "options": f".options reltol={RELTOL:g}",
+        "options": f".options reltol={system.groups[0].reltol:g}",
     }
     (folder / "neurons.json").write_text(json.dumps(options))
 
@@ -164,7 +162,7 @@ def measure(system: System, master: str) -> Run:
         folder = Path(name)
         if master == "bridge":
             in_one_deck(system, folder)
-        record = lockstep.run(system, T_STOP, folder)
+        record = run.run(system, T_STOP, folder)
         spent = json.loads((folder / "cost.json").read_text())
         decks = in_turn(system, record) if master != "bridge" else at_once(system, record)
         costs = {
@@ -222,7 +220,7 @@ def at_once(system: System, record: Record) -> list[str]:
                 f"X1 {' '.join(ports)} neurons",
                 f".save {spikes}",
                 f".tran {system.step!r} {T_STOP * PS!r} 0 {system.step!r} uic",
-                f".options reltol={RELTOL:g}",
+                f".options reltol={system.groups[0].reltol:g}",
                 ".end\n",
             )
         )
@@ -300,15 +298,15 @@ def compare(system: System, case: str) -> list[Cost]:
     runs: dict[str, list[Run]] = {name: [] for name in masters}
     for _ in range(ROUNDS):
         for name, master in masters.items():
-            each = Stepped(**vars(system)) if master == "steps" else system
-            runs[name].append(measure(each, master))
+            met = Stepped(**vars(system)) if master == "steps" else system
+            runs[name].append(measure(met, master))
     least = {
         name: {of: min(run.costs[of] for run in each) for of in each[0].costs}
         for name, each in runs.items()
     }
     last = {name: each[-1] for name, each in runs.items()}
     rows = [
-        Cost(case, name, least[name]["all"], "s", remark=run.remark) for name, run in last.items()
+        Cost(case, name, least[name]["all"], "s", remark=each.remark) for name, each in last.items()
     ]
     for of in ("ngspice -b", "Icarus"):
         rows.append(Cost(case, f"{of} alone", least["lock-step"][of], "s"))
@@ -317,23 +315,31 @@ def compare(system: System, case: str) -> list[Cost]:
         ("beyond ngspice and Icarus", "all", ("ngspice -b", "Icarus")),
         ("simulator beyond Icarus", "simulator", ("Icarus",)),
     ):
-        for name, run in last.items():
+        for name, each in last.items():
             if spent in least[name]:
                 beyond = least[name][spent] - sum(least[name][of] for of in taken)
-                rows.append(Cost(f"  {what}", name, 1e6 * beyond / run.grants, "us/grant"))
+                rows.append(Cost(f"  {what}", name, 1e6 * beyond / each.grants, "us/grant"))
     return rows
 
 
-STEP = round(1000 * float(sys.argv[1])) if len(sys.argv) > 1 else 100_000  # ps
-lockstep.MASTER = "masters"
-os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-real = network()
-ideals = replace(
-    real,
-    groups=tuple(
+def costs() -> Iterator[Cost | LeftOut]:
+    """Both kinds of neurons, on one processor."""
+    for tool in ("iverilog", "libpython", "g++", "libngspice", "ngspice"):
+        require(tool, "rheobase bench lockstep")
+    if find_spec("cocotbext") is None or find_spec("cocotbext.ams") is None:
+        yield LeftOut("cocotbext-ams", "pip install cocotbext-ams==0.1.0")
+    real = network()
+    groups = (
         Ideal(group.neurons, ((96 + k) * 1e-9,), group.synapses)
         for k, group in enumerate(real.groups)
-    ),
-)
-for case, system in {"ideal neurons": ideals, "transistors": real}.items():
-    show(compare(system, f"{T_STOP // 10**6} us, {case}"))
+    )
+    ideals = replace(real, groups=tuple(groups))
+    free, master = os.sched_getaffinity(0), run.MASTER
+    os.sched_setaffinity(0, {max(free)})
+    run.MASTER = f"{__package__}.masters"
+    try:
+        for name, system in (("ideal neurons", ideals), ("transistors", real)):
+            yield from compare(system, f"{T_STOP // 10**6} us, {name}")
+    finally:
+        run.MASTER = master
+        os.sched_setaffinity(0, free)

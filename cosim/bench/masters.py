@@ -11,7 +11,7 @@ from typing import Any
 
 import cocotb
 
-from rheobase.cosim.lockstep.bench import Master, carry_out
+from ..lockstep.bench import Master, carry_out
 
 
 class Measured(Master):
