@@ -91,8 +91,8 @@ class RunTable(Table, frozen=True):
 class MixedSpiceTable(Table, frozen=True):
     """``[spice]``: the transistor neurons of a network, and how the core reaches them.
 
-    The core's clock has a period `clock` of the chip's own time. Each of its spikes is a `pulse` at a
-    DPI synapse of time constant `tau_s`; these are biological times, as everywhere.
+    The core's clock has a period `clock` of the chip's own time. Each of its spikes is a `pulse` at
+    a DPI synapse of time constant `tau_s`; these are biological times, as everywhere.
     """
 
     tau_s: Second
