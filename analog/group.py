@@ -7,13 +7,11 @@ their time points add up: groups should be small. The solver's options are those
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from .bombardment import trapezoidal
 from .cells.bench import Design
 from .lif import AnalogLIF
-
-RELTOL = 1e-5
-"""A neuron's intervals are then right to some 3e-4 of themselves; with 1e-4, to 2e-3."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,9 @@ class Group:
     currents : tuple of float
         A constant current into each membrane, in A.
     synapses : tuple of Synapse
+    reltol : float
+        Of the solver. A neuron's intervals are right to some 3e-4 of themselves; with 1e-4, to
+        2e-3.
 
     Raises
     ------
@@ -44,6 +45,7 @@ class Group:
     neurons: tuple[AnalogLIF, ...]
     currents: tuple[float, ...]
     synapses: tuple[Synapse, ...] = ()
+    reltol: float = 1e-5
 
     def __post_init__(self) -> None:
         if not self.neurons:
@@ -79,9 +81,7 @@ class Group:
         """The membrane nodes."""
         return [f"m{j}" for j in range(len(self.neurons))]
 
-    def netlist(
-        self, sources: Sequence[str], t_stop: float, step: float, reltol: float = RELTOL
-    ) -> str:
+    def netlist(self, sources: Sequence[str], t_stop: float, step: float) -> str:
         """The deck, from the reset voltage on, with a line for the source of each input.
 
         Parameters
@@ -90,7 +90,6 @@ class Group:
             What stands behind ``Vp<k> p<k> 0``: ``external``, or ``pwl(...)``.
         t_stop, step : float
             What must be reached, and the largest time step, in s.
-        reltol : float
         """
         lines = [self._neuron(j) for j in range(len(self.neurons))]
         for j, (neuron, current) in enumerate(zip(self.neurons, self.currents, strict=True)):
@@ -101,6 +100,9 @@ class Group:
                 f".ic v(m{j})={neuron.voltage(neuron.neuron.v_reset)!r}",
             ]
         lines += [f"Vp{k} p{k} 0 {source}" for k, source in enumerate(sources)]
+        options = self.neurons[0].options
+        if self.synapses:
+            options = trapezoidal(options)
         saved = " ".join(f"v({node})" for node in (*self.membranes, *self.outputs))
         lines += [f".tran {step!r} {t_stop + step!r} 0 {step!r}", f".save {saved}"]
         return "\n".join(
@@ -108,24 +110,17 @@ class Group:
                 f"{len(self.neurons)} neurons, {len(self.synapses)} synapses",
                 self.neurons[0].technology.models,
                 *lines,
-                f".options reltol={reltol:g} {self.neurons[0].options}",
+                f".options reltol={self.reltol:g} {options}",
                 ".end\n",
             )
         )
 
     def _neuron(self, j: int) -> str:
         """The neuron as a subcircuit, with its synapses in subcircuits of their own within it."""
-        mine = [(k, each.design) for k, each in enumerate(self.synapses) if each.neuron == j]
-        body = str(self.neurons[j].circuit()).partition("\n")[2].strip()
-        parts = [f".subckt neuron{j} m spike{''.join(f' p{k}' for k, _ in mine)}", body]
-        for k, design in mine:
-            cell, biases = design.cell, design.currents
-            parts += [
-                f".subckt synapse{k} pulse out vdd",
-                str(cell).strip(),
-                *(f"I{node} vdd {node} {current!r}" for node, current in biases.items()),
-                f"Xcell {' '.join(cell.external_nodes)} {cell.name}",
-                f".ends synapse{k}",
-                f"Xsynapse{k} p{k} m vdd synapse{k}",
-            ]
-        return "\n".join((*parts, f".ends neuron{j}"))
+        designs = tuple(each.design for each in self.synapses if each.neuron == j)
+        circuit = replace(self.neurons[j], attached=designs).circuit()
+        for k in range(len(designs)):
+            circuit[f"Vp{k}"].detach()  # the pulses come from outside
+        pins = "".join(f" p{k}" for k in range(len(designs)))
+        body = str(circuit).partition("\n")[2].strip()
+        return f".subckt neuron{j} m spike{pins}\n{body}\n.ends neuron{j}"

@@ -11,9 +11,10 @@ TCAS-I 65 (2018) 4299 (arXiv 1804.01906).
 
 from dataclasses import dataclass
 
-from PySpice.Spice.Netlist import Circuit
+from PySpice.Spice.Netlist import Circuit, SubCircuit
 
 from ..models.neuron import LIF
+from .cells.bench import Design
 from .cells.cell import Cell, Size
 from .cells.comparator import Comparator
 from .cells.ota import OTA
@@ -25,6 +26,23 @@ from .technology import Technology
 
 LEAK_VOLTAGE = {False: 2.7, True: 8.8}
 """``I_leak/g_m`` in U_T, about, in weak inversion: 2 n, and 3 n (1 + n') of the wide OTA."""
+
+
+class BiasedSynapse(SubCircuit):
+    """A synapse cell (nodes ``pulse out``, biases, references) with its currents and voltages.
+
+    Its nodes are ``pulse out vdd``. The cell is defined within, so that synapses of different sizes
+    may have cells of one name.
+    """
+
+    def __init__(self, name: str, design: Design) -> None:
+        super().__init__(name, "pulse", "out", "vdd")
+        self.subcircuit(design.cell)
+        for node, current in design.currents.items():
+            self.I(node, "vdd", node, current)
+        for node, voltage in design.references.items():
+            self.V(node, node, "0", voltage)
+        self.X("cell", design.cell.name, *design.cell.external_nodes)
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,8 @@ class AnalogLIF:
         and other branches, of the reset switch, and of the pMOS that charges `c_ref`.
     wide : bool
         Whether the leak is the OTA of wide linear range.
+    attached : tuple of Design
+        Synapse cells at the membrane; the neuron was designed without them.
     """
 
     neuron: LIF
@@ -83,6 +103,7 @@ class AnalogLIF:
     reset_size: Size
     charge_size: Size
     wide: bool = False
+    attached: tuple[Design, ...] = ()
 
     @property
     def leak_cell(self) -> Cell:
@@ -105,7 +126,10 @@ class AnalogLIF:
         return mu * self.voltage_scale * self.g_m
 
     def circuit(self) -> Circuit:
-        """The neuron with its supply, references and bias currents; nodes ``m`` and ``spike``."""
+        """The neuron with its supply, references and bias currents; nodes ``m`` and ``spike``.
+
+        The attached synapse k listens to the node ``p<k>``, which a source ``Vp<k>`` holds at 0.
+        """
         tech = self.technology
         circuit = Circuit(f"LIF neuron, {tech.name}, speed-up {self.speed_up:g}")
         circuit.subcircuit(self.leak_cell)
@@ -125,6 +149,10 @@ class AnalogLIF:
         circuit.X("comparator", "comparator", "m", "v_th", "q", "n_comparator", "vdd")
         circuit.X("refractory", "refractory", "q", "spike", "n_refractory", "n_comparator", "vdd")
         circuit.X("reset", "reset", "m", "spike", "v_reset", "vdd")
+        for k, design in enumerate(self.attached):
+            circuit.subcircuit(BiasedSynapse(f"synapse{k}", design))
+            circuit.V(f"p{k}", f"p{k}", "0", 0.0)
+            circuit.X(f"synapse{k}", f"synapse{k}", f"p{k}", "m", "vdd")
         return circuit
 
     def netlist(self, bench: str, reltol: float = 1e-4) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..models.units import parse
+from .bench.command import BENCHMARKS
+from .bench.command import run as run_bench
 from .theory.command import add_predictions
 from .theory.command import run as run_theory
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from .network_experiment import NetworkExperiment
 
 MOST_SHOWN = 50  # mismatches of golden vectors
+KEPT = {  # by Ctrl-C
+    "bench": "what was printed was measured",
+    "sweep": "finished points are kept",
+}
 USAGE = 2  # exit code of a mistake in what was asked for; 1 means that a check did not agree
 
 
@@ -226,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
 
     built_in = (
         "a TOML file, or fi-curve, noise-driven, published-trace, precision, loihi, truenorth,"
-        " spinnaker, noise-step, accelerated, mismatch"
+        " spinnaker, noise-step, accelerated, synapses, shunt, mismatch"
     )
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(
@@ -339,6 +345,15 @@ def _parser() -> argparse.ArgumentParser:
     chips.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
     chips.add_argument("--quiet", action="store_true", help="show no progress")
 
+    bench = add("bench", run_bench, "measure speeds beside those of the peers that are installed")
+    bench.add_argument(
+        "name", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (default: all of them)"
+    )
+    bench.add_argument(
+        "--peers", metavar="INTERPRETER",
+        help="the Python that has NEST and Brian2 (default: the one that runs this)",
+    )  # fmt: skip
+
     add("doctor", _doctor, "say which tools are there and what each is needed for")
     return parser
 
@@ -393,7 +408,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
-        kept = "finished points are kept" if args.command == "sweep" else "nothing was written"
+        kept = KEPT.get(args.command, "nothing was written")
         print(f"rheobase {args.command}: interrupted; {kept}", file=sys.stderr)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"rheobase {args.command}: {error}", file=sys.stderr)

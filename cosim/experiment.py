@@ -84,6 +84,27 @@ class PoissonTable(_StimulusTable, tag="poisson", frozen=True):
     mu: Volt = Volt(0.0)
 
 
+class SynapsesTable(_StimulusTable, kw_only=True, tag="poisson synapses", frozen=True):
+    """Poisson events into the DPI synapses of a transistor neuron."""
+
+    rates: tuple[Hertz, ...]
+    weights: tuple[Volt, ...]
+    tau_s: Second
+    mu: Volt = Volt(0.0)
+    on: tuple[Literal["spice"], ...] = ("spice",)
+
+
+class OpenSynapseTable(_StimulusTable, kw_only=True, tag="open synapse", frozen=True):
+    """Constant drives beside a conductance synapse that a regular train of pulses keeps open."""
+
+    rate: Hertz
+    conductance: PositiveReal
+    tau_s: Second
+    v_rev: Volt
+    mu: tuple[Volt, ...]
+    on: tuple[Literal["spice"], ...] = ("spice",)
+
+
 class SpikesTable(_StimulusTable, tag="input spikes", frozen=True):
     """Given input spikes, pulses of drive.
 
@@ -109,7 +130,14 @@ class RecordedTable(_StimulusTable, tag="recorded current", frozen=True):
 
 
 StimulusTable = (
-    ConstantTable | WhiteNoiseTable | NoiseStepTable | PoissonTable | SpikesTable | RecordedTable
+    ConstantTable
+    | WhiteNoiseTable
+    | NoiseStepTable
+    | PoissonTable
+    | SynapsesTable
+    | OpenSynapseTable
+    | SpikesTable
+    | RecordedTable
 )
 
 
@@ -405,6 +433,12 @@ def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
             return st.NoiseStep(before, after, table.at, table.duration, table.bin)
         case PoissonTable():
             return st.Poisson(table.rates, table.weights, table.mu)
+        case SynapsesTable():
+            return st.PoissonSynapses(table.rates, table.weights, table.tau_s, table.mu)
+        case OpenSynapseTable():
+            return st.OpenSynapse(
+                table.rate, table.conductance, table.tau_s, table.v_rev, tuple(map(float, table.mu))
+            )
         case SpikesTable():
             return st.InputSpikes(table.times, table.amplitude, table.width, table.duration)
         case RecordedTable():
@@ -490,7 +524,7 @@ def make_experiment(data: dict[str, Any], path: Path) -> Experiment:
 
 FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
 PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
-PREDICTIONS = ("noise-step", "accelerated", "mismatch")
+PREDICTIONS = ("noise-step", "accelerated", "synapses", "shunt", "mismatch")
 BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
 
 

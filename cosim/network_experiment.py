@@ -4,22 +4,25 @@ A network has tables ``[[population]]`` (neuron, size, drive) and ``[[projection
 target, in_degree, weight, delay). Populations without a neuron of their own have ``[neuron]``.
 That is all that theory needs. ``rheobase verify`` also needs the time step ``dt`` of all substrates
 and the sections ``[run]``, how long and how often the network runs, and ``[rtl]``, the platform of
-the network core.
+the network core. A population may be ``on = "spice"``: of transistor neurons, which ``[spice]``
+describes, in a closed loop with the core.
 """
 
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
+from ..analog.pdk import named
+from ..analog.technology import Technology, generic180
 from ..models.neuron import LIF
 from ..models.reference import elements
 from ..models.reference.connectivity import FixedInDegree
 from ..models.theory import mean_field
-from .experiment import AnyRtlTable, Fraction, Positive, platform_table
+from .experiment import AnyRtlTable, Fraction, Positive, PositiveReal, platform_table
 from .neuron_table import (
     ExperimentError,
     Hertz,
@@ -32,7 +35,7 @@ from .neuron_table import (
     show_neuron,
 )
 
-BUILT_IN_NETWORKS = ("ei-network", "brunel-ai", "brunel-network")
+BUILT_IN_NETWORKS = ("ei-network", "brunel-ai", "brunel-network", "mixed-network")
 
 Degree = Annotated[float, msgspec.Meta(ge=0)]
 Elements = tuple[
@@ -57,6 +60,7 @@ class PopulationTable(Table, frozen=True):
     """``[[population]]``."""
 
     name: str
+    on: Literal["rtl", "spice"] = "rtl"
     neuron: dict[str, Any] | None = None
     size: Positive | None = None
     drive: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -84,6 +88,27 @@ class RunTable(Table, frozen=True):
     seed: Positive = 1
 
 
+class MixedSpiceTable(Table, frozen=True):
+    """``[spice]``: the transistor neurons of a network, and how the core reaches them.
+
+    The core's clock has a period `clock` of the chip's own time. Each of its spikes is a `pulse` at
+    a DPI synapse of time constant `tau_s`; these are biological times, as everywhere.
+    """
+
+    tau_s: Second
+    pulse: Second
+    clock: Second
+    speed_up: PositiveReal = 1.0
+    voltage_scale: PositiveReal = 1.0
+    technology: str = generic180.name
+    corner: str = ""
+    celsius: float = generic180.temperature
+
+    def process(self) -> Technology:
+        """The technology at its corner and temperature."""
+        return named(self.technology, self.corner, self.celsius)
+
+
 class RatesTable(Table, frozen=True):
     """``[check]``: how finely the rates are compared; the budget may not be wider than that."""
 
@@ -102,6 +127,7 @@ class NetworkTable(Table, frozen=True):
     tau_s: Second | None = None
     run: dict[str, Any] | None = None
     rtl: dict[str, Any] | None = None
+    spice: dict[str, Any] | None = None
     check: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
@@ -109,8 +135,8 @@ class NetworkTable(Table, frozen=True):
 class NetworkExperiment:
     """A network ready to be predicted, and to run if it has `run`, `rtl`, `dt` and `sizes`.
 
-    `name` and `path` say where it came from; `names`, `neurons`, `sizes` and `drives` have an entry
-    for each population; the delta synapses of projections are in V.
+    `name` and `path` say where it came from; `names`, `on`, `neurons`, `sizes` and `drives` have an
+    entry for each population; the delta synapses of projections are in V.
     """
 
     name: str
@@ -118,6 +144,7 @@ class NetworkExperiment:
     title: str
     source: str
     names: tuple[str, ...]
+    on: tuple[str, ...]
     neurons: tuple[LIF, ...]
     sizes: tuple[int, ...] | None
     drives: tuple[DriveTable, ...]
@@ -126,6 +153,7 @@ class NetworkExperiment:
     tau_s: float | None
     run: RunTable | None
     rtl: AnyRtlTable | None
+    spice: MixedSpiceTable | None
     check: RatesTable
 
     @property
@@ -143,7 +171,9 @@ class NetworkExperiment:
     @property
     def substrates(self) -> tuple[str, ...]:
         """Those that play it."""
-        return ("theory",) if self.run is None else ("theory", "reference", "rtl")
+        if self.run is None:
+            return ("theory",)
+        return ("theory", "reference", "rtl") + (("spice",) if self.spice is not None else ())
 
     @property
     def seeds(self) -> str:
@@ -232,6 +262,7 @@ def make_network(data: dict[str, Any], path: Path) -> NetworkExperiment:
     """
     whole: NetworkTable = _checked(data, NetworkTable, str(path))
     names: list[str] = []
+    on: list[str] = []
     neurons: list[LIF] = []
     sizes: list[int] = []
     drives: list[DriveTable] = []
@@ -248,18 +279,20 @@ def make_network(data: dict[str, Any], path: Path) -> NetworkExperiment:
             raise ExperimentError(f"{where} ({item.name}): neuron: networks are of LIF neurons")
         neurons.append(neuron)
         names.append(item.name)
+        on.append(item.on)
         if item.size is not None:
             sizes.append(item.size)
         drives.append(_checked(item.drive, DriveTable, f"{where} ({item.name}): drive"))
     if len(sizes) not in (0, len(names)):
         raise ExperimentError(f"{path}: [[population]] size: give that of all populations or none")
     network = NetworkExperiment(
-        path.stem, str(path), whole.title, whole.source, tuple(names), tuple(neurons),
-        tuple(sizes) or None, tuple(drives), _projections(whole, names, path),
+        path.stem, str(path), whole.title, whole.source, tuple(names), tuple(on),
+        tuple(neurons), tuple(sizes) or None, tuple(drives), _projections(whole, names, path),
         None if whole.dt is None else float(whole.dt),
         None if whole.tau_s is None else float(whole.tau_s),
         None if whole.run is None else _checked(whole.run, RunTable, f"{path}: [run]"),
         None if whole.rtl is None else _rtl(whole, path),
+        _spice(whole, on, path),
         _checked(whole.check, RatesTable, f"{path}: [check]"),
     )  # fmt: skip
     try:
@@ -291,6 +324,22 @@ def _projections(whole: NetworkTable, names: list[str], path: Path) -> tuple[Pro
             raise ExperimentError(f"{where}: {link.source} to {link.target} is there already")
         links.append(link)
     return tuple(links)
+
+
+def _spice(whole: NetworkTable, on: list[str], path: Path) -> MixedSpiceTable | None:
+    """The ``[spice]`` of a network that has a population of transistors."""
+    if (whole.spice is not None) != ("spice" in on):
+        raise ExperimentError(
+            f'{path}: [spice] and a [[population]] with on = "spice" go together: give both or none'
+        )
+    if whole.spice is None:
+        return None
+    table: MixedSpiceTable = _checked(whole.spice, MixedSpiceTable, f"{path}: [spice]")
+    try:
+        table.process()
+    except (ValueError, TypeError) as error:
+        raise ExperimentError(f"{path}: [spice]: {error}") from None
+    return table
 
 
 def _rtl(whole: NetworkTable, path: Path) -> AnyRtlTable:

@@ -18,7 +18,7 @@ and neurons of a population differ in their number of synapses. So the quotient 
 better than either.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -40,6 +40,7 @@ from .substrates.law import noise as noise_law_of_integers
 from .substrates.reference import noise_law
 
 Law = Callable[[Floats], list[tuple[float, float]]]  # rates that rates make, relative errors
+OtherLaw = Callable[[Floats], tuple[float, float]]  # of one population
 
 _SETTLED = 50.0  # of s
 _LOWEST = 1e-9  # Hz
@@ -87,8 +88,15 @@ class _Synapses(NamedTuple):
     got: float
 
 
-def predict(made: QuantisedNetwork) -> Rates:
+def predict(made: QuantisedNetwork, others: Mapping[int, OtherLaw] | None = None) -> Rates:
     """Rates of the populations of a network, before and after it was quantised.
+
+    Parameters
+    ----------
+    made : QuantisedNetwork
+    others : mapping of int to callable, optional
+        The laws of populations that are not of integers, in place of the chain of the integers:
+        from the rates of all populations in Hz to its own and the relative error of that.
 
     Raises
     ------
@@ -128,7 +136,10 @@ def predict(made: QuantisedNetwork) -> Rates:
 
     def quantised(r: Floats) -> list[tuple[float, float]]:
         return [
-            _law(each.quantised, _got(each, synapses, r, _left(each))) for each, synapses in every
+            others[k](r)
+            if others and k in others
+            else _law(each.quantised, _got(each, synapses, r, _left(each)))
+            for k, (each, synapses) in enumerate(every)
         ]
 
     def drift(_: float, r: Floats) -> Floats:

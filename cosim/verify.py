@@ -15,7 +15,7 @@ from .experiment import Experiment
 from .findings import Findings
 from .network_experiment import NetworkExperiment
 from .preflight import require_playable
-from .substrates import network, reference, rtl, spice, theory
+from .substrates import mixed, network, reference, rtl, spice, theory
 
 CONFIDENCE = 0.999
 
@@ -64,7 +64,8 @@ def _located(
 
 def _digital(experiment: AnyExperiment, verilog: Path | None, progress: Progress) -> Findings:
     if isinstance(experiment, NetworkExperiment):
-        return _located(network.run, experiment, progress)
+        judge = network.run if experiment.spice is None else mixed.run
+        return _located(judge, experiment, progress)
     findings = Findings()
     for run in (theory.run, reference.run, partial(rtl.run, verilog=verilog)):
         findings.add(_located(run, experiment, progress))

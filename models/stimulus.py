@@ -1,4 +1,4 @@
-"""What drives a neuron: six kinds of input, in physical units, the same for every substrate.
+"""What drives a neuron: eight kinds of input, in physical units, the same for every substrate.
 
 Voltages are drives ``mu = R I`` above rest. A given drive is held constant over each time step.
 """
@@ -149,6 +149,79 @@ class Poisson:
 
 
 @dataclass(frozen=True)
+class PoissonSynapses:
+    """Poisson events into synapses whose currents decay exponentially.
+
+    Parameters
+    ----------
+    rates : tuple of float
+        Summed rate of each kind of synapse in Hz, > 0.
+    weights : tuple of float
+        By what the charge of one event moves the membrane of each kind in all, in V; negative
+        weights inhibit.
+    tau_s : float
+        Time constant of the currents in s, > 0.
+    mu : float
+        A constant drive beside them, in V.
+    """
+
+    rates: tuple[float, ...]
+    weights: tuple[float, ...]
+    tau_s: float
+    mu: float = 0.0
+
+    def __post_init__(self) -> None:
+        _finite(self, "tau_s")
+        if self.tau_s <= 0:
+            raise ValueError(f"tau_s must be > 0 s, not {self.tau_s!r}")
+        if 0 in self.weights:
+            raise ValueError(f"weights must not be 0, and one of {self.weights} is")
+        Poisson(self.rates, self.weights, self.mu)
+
+    @property
+    def instantaneous(self) -> Poisson:
+        """The same events, each of which moves the membrane at once."""
+        return Poisson(self.rates, self.weights, self.mu)
+
+
+@dataclass(frozen=True)
+class OpenSynapse:
+    """Constant drives beside a synapse that a regular train keeps open, nearly steadily.
+
+    Parameters
+    ----------
+    rate : float
+        Of the train in Hz, > 0.
+    conductance : float
+        Its mean in units of the leak's, > 0.
+    tau_s : float
+        Time constant of the conductance in s, > 1/rate: otherwise it is not steady.
+    v_rev : float
+        Reversal potential in V.
+    mu : tuple of float
+        Drives in V.
+    """
+
+    rate: float
+    conductance: float
+    tau_s: float
+    v_rev: float
+    mu: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _finite(self, "rate", "conductance", "tau_s", "v_rev", "mu")
+        for name in ("rate", "conductance", "tau_s"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be > 0, not {getattr(self, name)!r}")
+        if self.tau_s * self.rate < 1:
+            raise ValueError(
+                f"tau_s must be at least 1/rate = {1 / self.rate!r} s, not {self.tau_s!r}"
+            )
+        if not self.mu:
+            raise ValueError("mu must name at least one drive")
+
+
+@dataclass(frozen=True)
 class InputSpikes:
     """Given input spikes, each a rectangular pulse of drive.
 
@@ -237,4 +310,13 @@ class RecordedCurrent:
 
 
 GivenDrive = InputSpikes | RecordedCurrent
-Stimulus = Constant | WhiteNoise | NoiseStep | Poisson | InputSpikes | RecordedCurrent
+Stimulus = (
+    Constant
+    | WhiteNoise
+    | NoiseStep
+    | Poisson
+    | PoissonSynapses
+    | OpenSynapse
+    | InputSpikes
+    | RecordedCurrent
+)

@@ -1,7 +1,7 @@
 """A cell with the bias currents that make it do what was asked for, and how to measure it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
@@ -24,10 +24,13 @@ class Design:
     cell : Cell
     currents : dict of str to float
         Current in A into each of the cell's bias nodes, from the supply; a switch has none.
+    references : dict of str to float
+        Voltage in V at each of the cell's reference nodes.
     """
 
     cell: Cell
     currents: dict[str, float]
+    references: dict[str, float] = field(default_factory=dict)
 
     @property
     def technology(self) -> Technology:
@@ -35,12 +38,14 @@ class Design:
         return self.cell.technology
 
     def circuit(self) -> Circuit:
-        """The cell with its supply and bias currents; every node has the name that it has in it."""
+        """The cell with its supply, biases and references; nodes are named as in the cell."""
         circuit = Circuit(f"{self.cell.name}, {self.technology.name}")
         circuit.subcircuit(self.cell)
         circuit.V("dd", "vdd", "0", self.technology.supply)
         for node, current in self.currents.items():
             circuit.I(node, "vdd", node, current)
+        for node, voltage in self.references.items():
+            circuit.V(node, node, "0", voltage)
         circuit.X("cell", self.cell.name, *self.cell.external_nodes)
         return circuit
 

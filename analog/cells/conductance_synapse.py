@@ -11,25 +11,25 @@ from .cell import Cell
 
 
 class ConductanceSynapse(Cell):
-    """A DPI that biases an OTA, nodes ``pulse v_rev v_m i_w i_tau i_gain vdd``.
+    """A DPI that biases an OTA, nodes ``pulse v_rev out i_w i_tau i_gain vdd``.
 
-    The DPI's current is the OTA's bias, and the OTA follows v_rev: the current into ``v_m`` is
+    The DPI's current is the OTA's bias, and the OTA follows v_rev: into ``out``, at v, flows
 
-        i = I_syn(t) tanh((v_rev - v_m)/(2 n U_T)),
+        i = I_syn(t) tanh((v_rev - v)/(2 n U_T)),
 
-    within the OTA's linear range ``g(t) (v_rev - v_m)`` with ``g = I_syn/(2 n U_T)``, n of the
+    within the OTA's linear range ``g(t) (v_rev - v)`` with ``g = I_syn/(2 n U_T)``, n of the
     OTA's pair. v_rev alone makes the synapse excitatory, inhibitory or shunting; the DPI is always
     the excitatory one, which gives its current from the supply. The OTA's offset, a few millivolts,
     adds to v_rev.
     """
 
     def __init__(self, name: str, synapse: Cell, amplifier: Cell) -> None:
-        nodes = ("pulse", "v_rev", "v_m", "i_w", "i_tau", "i_gain", "vdd")
+        nodes = ("pulse", "v_rev", "out", "i_w", "i_tau", "i_gain", "vdd")
         super().__init__(name, nodes, synapse.technology)
         self.subcircuit(synapse)
         self.subcircuit(amplifier)
         self.X("dpi", synapse.name, "pulse", "i_syn", "i_w", "i_tau", "i_gain", "vdd")
-        self.X("ota", amplifier.name, "v_rev", "v_m", "v_m", "i_syn", "vdd")
+        self.X("ota", amplifier.name, "v_rev", "out", "out", "i_syn", "vdd")
 
 
 def design(
@@ -70,16 +70,16 @@ def design(
         technology, "excitatory", tau, amplifier.currents["bias"], width, capacitance
     )
     cell = ConductanceSynapse("conductance_synapse", synapse.cell, amplifier.cell)
-    return Design(cell, synapse.currents), constants
+    return Design(cell, synapse.currents, {"v_rev": v_rev}), constants
 
 
 def response(
-    design: Design, pulses: Sequence[float], width: float, t_stop: float, v_rev: float, v_m: float
+    design: Design, pulses: Sequence[float], width: float, t_stop: float, v_out: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Time (s) and current (A) into a membrane held at `v_m` (V); see `dpi.response`."""
+    """Time (s) and current (A) into a membrane held at `v_out` (V); see `dpi.response`."""
     lines = (
-        f"{dpi.train(design, pulses, width)}\nVrev v_rev 0 {v_rev!r}\nVm v_m 0 {v_m!r}\n"
-        f".tran {width!r} {t_stop!r} 0 {width!r}\n.save i(Vm)"
+        f"{dpi.train(design, pulses, width)}\nVout out 0 {v_out!r}\n"
+        f".tran {width!r} {t_stop!r} 0 {width!r}\n.save i(Vout)"
     )
-    found = design.measure(lines, ["time", "vm#branch"], TRANSIENT)
-    return found["time"], found["vm#branch"]
+    found = design.measure(lines, ["time", "vout#branch"], TRANSIENT)
+    return found["time"], found["vout#branch"]

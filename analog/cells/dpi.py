@@ -14,7 +14,7 @@ from ..technology import Technology
 from .bench import TRANSIENT, Design
 from .cell import Cell, Size
 
-_DECOUPLING = 1e-12  # F, on bias lines that a pulse shakes
+_DECOUPLING = 10e-12  # F, on bias lines that a pulse shakes
 
 Kind = Literal["excitatory", "inhibitory"]
 
@@ -48,7 +48,8 @@ class DPI(Cell):
     Other than in the paper the pulse drives the source of the transistor of I_w, through an
     inverter: between pulses that source is far beyond the gate, so that no leakage, which is as
     large as a slow synapse's I_tau, reaches the capacitor. Bias lines that a pulse shakes are held
-    by 1 pF.
+    by 10 pF, which the synapses of a chip would share: with 1 pF a train of pulses moves I_gain, so
+    that what a pulse adds sinks by a tenth within the first hundred tau.
 
     An excitatory synapse puts I_syn into ``out``; its pair is of nMOS and its output of pMOS. An
     inhibitory one is the same circuit upside down and draws I_syn from ``out``.

@@ -8,7 +8,7 @@ with the contents of its own memory files.
 import ctypes
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,8 +129,9 @@ class NetworkEngine:
         self.core = core
         self._written = written  # the contents that a run writes through the ports
         self._readable = any(define.startswith("-DSTATE") for define in defines)
-        self._run = ctypes.CDLL(str(library(model, HARNESS, defines))).run
-        self._run.restype = None
+        function = ctypes.CDLL(str(library(model, HARNESS, defines))).run
+        function.restype = None
+        self._run: Callable[..., None] = function
 
     def run(
         self,

@@ -4,13 +4,16 @@ The log has a line for each event: time in ps, kind, number, level. A spike leav
 
 * ``analog`` (the wire of an analog neuron rises or falls), ``acknowledge``, ``arrival`` (what the
   core took: its axon; above the axon's bits, the end of a tick);
-* ``spike`` (a neuron of the core), ``pulse`` (the wire of a synapse rises or falls).
+* ``spike`` (a neuron of the core), ``announced`` and, the delay of the axons later, ``pulse`` (the
+  wire of a synapse rises or falls).
 
 `violations` follows each trail. Every rise of neuron k has one acknowledge and one arrival at axon
-``first + k`` before it rises again; only the last one may still be under way. From the core to the
-synapses every time is known: the n-th pulse of a synapse rises ``2 + delay``
-clocks after the n-th spike that is for it or, if that is later, ``width + gap`` clocks after the
-pulse before.
+``first + k`` before it rises again; only the last one may still be under way. Events from elsewhere
+arrive in their order; only the last ones may still have to. The core's spikes are
+those that the integer network gives for these arrivals, in this order; only those of the last ticks
+may be missing. From the core to the synapses every time is known: the n-th pulse of a synapse rises
+``2 + delay`` clocks after the n-th spike that is for it or, if that is later, ``width + gap``
+clocks after the pulse before.
 """
 
 import json
@@ -24,7 +27,7 @@ from numpy.typing import NDArray
 from ...analog.granted import recorded
 from .system import System
 
-KINDS = ("analog", "acknowledge", "arrival", "spike", "pulse")
+KINDS = ("analog", "acknowledge", "arrival", "spike", "announced", "pulse")
 COUNTED = {
     "dropped": "events or synaptic operations that were left out",
     "lost": "pulses that were left out, as too many waited for their synapse",
@@ -119,7 +122,8 @@ def violations(system: System, record: Record) -> list[str]:
         for name, what in COUNTED.items()
         if record.counters.get(name)
     ]
-    return [*_into_the_core(system, record), *_out_of_the_core(system, record), *counted]
+    steps = (_into_the_core, _from_elsewhere, _through_the_core, _out_of_the_core)
+    return [*(each for step in steps for each in step(system, record)), *counted]
 
 
 def _into_the_core(system: System, record: Record) -> list[str]:
@@ -141,6 +145,44 @@ def _into_the_core(system: System, record: Record) -> list[str]:
                     " as many and each between its spike and the next"
                 )
     return wrong
+
+
+def _from_elsewhere(system: System, record: Record) -> list[str]:
+    arrivals = record.events["arrival"]
+    mine = (arrivals.numbers < system.core.network.axons) & (
+        (arrivals.numbers < system.first) | (arrivals.numbers >= system.first + system.neurons)
+    )
+    times, axons = np.array(system.events, np.int64).reshape(-1, 2).T
+    due, overdue = (
+        int(np.count_nonzero(times < record.reached - since)) for since in (0, system.patience)
+    )
+    n = int(np.count_nonzero(mine))
+    if (
+        overdue <= n <= due
+        and np.array_equal(arrivals.numbers[mine], axons[:n])
+        and np.all(arrivals.times[mine] > times[:n])
+    ):
+        return []
+    return [f"{due} events from elsewhere, {n} arrivals, which must be those, each after its event"]
+
+
+def _through_the_core(system: System, record: Record) -> list[str]:
+    arrivals, found = record.events["arrival"], record.events["spike"].numbers
+    ends = arrivals.numbers == 1 << system.core.i.payload.shape()["axon"].width
+    ticks, steps = np.cumsum(ends), int(np.count_nonzero(ends))
+    if not steps:
+        return []
+    taken = ~ends & (ticks < steps)
+    network = system.core.network
+    ticks, expected = network.run(ticks[taken], arrivals.numbers[taken], steps).spikes
+    overdue = arrivals.times[ends][ticks] < record.reached - system.patience
+    n = found.size
+    if np.count_nonzero(overdue) <= n <= expected.size and np.array_equal(found, expected[:n]):
+        return []
+    return [
+        f"the core: {n} spikes by {record.reached} ps, which are not the {expected.size} (the last"
+        " ones in part later) of the integer network with these arrivals"
+    ]
 
 
 def _out_of_the_core(system: System, record: Record) -> list[str]:

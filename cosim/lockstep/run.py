@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from signal import SIGALRM
 
 from cocotb_tools.runner import get_runner
 
@@ -15,17 +16,11 @@ from ...analog import granted
 from ...hdl import emit
 from .. import doctor
 from ..engines.sources import copy_verilog
+from . import harness
 from .record import Record, read, violations
 from .system import System
 
-TOP = "mixed_core"
-DUMP = f"""module dump;
-  initial begin
-    $dumpfile("rtl.vcd");
-    $dumpvars(1, {TOP}, {TOP}.requests);
-  end
-endmodule
-"""
+MASTER = f"{__package__}.bench"
 
 
 class LockstepError(RuntimeError):
@@ -56,7 +51,7 @@ def run(
         A file with the module ``mixed_core``, its memory files beside it, in place of the generated
         one.
     timeout : float
-        Wall-clock limit of one grant in s.
+        Wall-clock limit in s of one grant, and of a step of the Verilog simulator.
 
     Returns
     -------
@@ -86,9 +81,10 @@ def run(
         granted.write(group, name, target, t_stop, system.step, system.ramp)
         sizes[name] = [len(group.neurons), len(group.synapses)]
     if verilog is None:
-        source = emit.convert(system.circuit(), TOP).write(target)
+        source = emit.convert(system.circuit(), harness.CORE).write(target)
     else:
         source = copy_verilog(Path(verilog), target)
+    (target / f"{harness.NAME}.v").write_text(harness.verilog(system))
     job = {
         "groups": sizes,
         "clock": system.clock,
@@ -100,28 +96,27 @@ def run(
         "timeout": timeout,
     }
     (target / "job.json").write_text(json.dumps(job))
-    log = _simulate(source, target.resolve())
+    told = _simulate(source, target.resolve())
     record, reason = read(target)
     if reason is not None:
-        told = "" if (target / "outcome.json").exists() else f": {log.read_text()[-1000:]}"
-        raise LockstepError(f"the run ended at {record.reached} ps: {reason}{told}", record)
+        if not (target / "outcome.json").exists():
+            reason += told
+        raise LockstepError(f"the run ended at {record.reached} ps: {reason}", record)
     if wrong := violations(system, record):
         raise LockstepError("; ".join(wrong), record)
     return record
 
 
-def _simulate(source: Path, folder: Path) -> Path:
-    """Compile and run; the log of the last tool. What went wrong shows in what the run left."""
+def _simulate(source: Path, folder: Path) -> str:
+    """Compile and run; what a tool that fails has said. What the run did is in what it left."""
     runner = get_runner("icarus")
     runner.log.setLevel(logging.CRITICAL)
-    dump = folder / "dump.v"
-    dump.write_text(DUMP)
     log = folder / "build.log"
+    failed = ""
     try:
         runner.build(
-            sources=[source.resolve(), dump],
-            hdl_toplevel=TOP,
-            build_args=["-s", "dump"],
+            sources=[source.resolve(), folder / f"{harness.NAME}.v"],
+            hdl_toplevel=harness.NAME,
             build_dir=folder / "build",
             timescale=("1ns", "1ps"),
             always=True,
@@ -130,15 +125,17 @@ def _simulate(source: Path, folder: Path) -> Path:
         log = folder / "test.log"
         os.environ["SIM_CMD_SUFFIX"] = "-vcd"  # after the option by which cocotb suppresses it
         runner.test(
-            test_module=f"{__package__}.bench",
-            hdl_toplevel=TOP,
+            test_module=MASTER,
+            hdl_toplevel=harness.NAME,
             build_dir=folder / "build",
             test_dir=folder,
             results_xml=str(folder / "results.xml"),
             log_file=log,
         )
-    except (RuntimeError, SystemExit):
-        pass
+    except (RuntimeError, SystemExit) as error:
+        failed = str(error)
     finally:
         os.environ.pop("SIM_CMD_SUFFIX", None)
-    return log
+    if failed.endswith(f": {-SIGALRM}"):
+        return ", as it needed too long for one step"
+    return f": {log.read_text()[-1000:]}"

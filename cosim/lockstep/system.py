@@ -41,12 +41,14 @@ class System:
     step, ramp : float
         Largest time step of ngspice, and time in which a pulse rises, in s.
     events : tuple of (int, int)
-        Times in ps, not before the one in front, and axons: events from elsewhere.
+        Times in ps, not before the one in front, and axons, of no analog neuron: events from
+        elsewhere.
 
     Raises
     ------
     TypeError, ValueError
-        With the name, the value and what is allowed; a clock too slow for the neurons.
+        With the name, the value and what is allowed; a clock too slow for the neurons; neurons of
+        different speed-ups, which no tick can be a time step of.
     """
 
     groups: tuple[Group, ...]
@@ -76,16 +78,12 @@ class System:
             value = getattr(self, name)
             if not 0 < value < (longest or float("inf")):
                 raise ValueError(f"{name} must be > 0 s and < {longest or 'inf'} s, not {value!r}")
-        axons = self.core.network.axons
-        before = 0
-        for number, (time, axon) in enumerate(self.events):
-            if time < before:
-                raise ValueError(f"events[{number}] must be at {before} ps or later, not {time}")
-            if not 0 <= axon < axons:
-                raise ValueError(
-                    f"events[{number}] must be of axon 0 .. {axons - 1}, which exist, not {axon}"
-                )
-            before = time
+        speeds = {neuron.speed_up for group in self.groups for neuron in group.neurons}
+        if len(speeds) > 1:
+            told = " and ".join(f"{speed:g}" for speed in sorted(speeds))
+            raise ValueError(
+                f"groups must have one speed-up, not {told}: a tick is one time step of all neurons"
+            )
         handshake = (LATENCY + self.neurons - 1) * self.clock
         fastest = min(neuron.t_dead for group in self.groups for neuron in group.neurons)
         if handshake >= fastest / PS:
@@ -97,6 +95,21 @@ class System:
                 f" time of {fastest:.3g} s"
             )
         self.circuit()
+        axons = self.core.network.axons
+        before = 0
+        for number, (time, axon) in enumerate(self.events):
+            if time < before:
+                raise ValueError(f"events[{number}] must be at {before} ps or later, not {time}")
+            if not 0 <= axon < axons:
+                raise ValueError(
+                    f"events[{number}] must be of axon 0 .. {axons - 1}, which exist, not {axon}"
+                )
+            if self.first <= axon < self.first + self.neurons:
+                raise ValueError(
+                    f"events[{number}] must not be of axon {axon}, that of analog neuron"
+                    f" {axon - self.first}"
+                )
+            before = time
 
     @property
     def neurons(self) -> int:
@@ -118,7 +131,7 @@ class System:
 
     @property
     def patience(self) -> int:
-        """Time in ps after which a spike that is not acknowledged means that the core hangs."""
+        """Time in ps after which a handshake that has not ended means that the core hangs."""
         return 10 * self.tick * self.clock
 
     def circuit(self) -> MixedCore:

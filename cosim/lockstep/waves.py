@@ -76,7 +76,7 @@ def write(system: System, record: Record) -> tuple[Path, Path]:
                 for _ in range(HEIGHT - 1):
                     shown.blank(analog_extend=True)
         for name in SHOWN:
-            shown.trace(f"mixed_core.{name}{widths[name]}")
+            shown.trace(f"lockstep.core.{name}{widths[name]}")
     return waves, saved
 
 

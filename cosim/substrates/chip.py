@@ -1,5 +1,6 @@
 """A designed circuit beside the equation of what was extracted from it, under the same input."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import expm1, sqrt
@@ -134,7 +135,7 @@ class Replay:
     allowed : int
         Spikes without a partner that the equation itself has when the comparator's lag is the
         smallest that was measured on triangles, or that of a ramp (the membrane's path is between
-        the two), or when the trip point is off by its error.
+        the two), or when the trip point or the input is off by its error.
     lags : tuple of float
         These lags in s.
     """
@@ -149,13 +150,23 @@ class Replay:
 
 def replay(chip: Chip, current: Floats, dt: float) -> Replay:
     """Play a held current; `dt` in chip seconds."""
+    return compare(chip, simulate(chip.lif, current, len(current) * dt, dt=dt), current, dt)
+
+
+def compare(
+    chip: Chip, run: Trace, current: Floats, dt: float, uncertain: Sequence[Floats] = ()
+) -> Replay:
+    """A run of the netlist beside the equation under a held current.
+
+    `uncertain` are other currents that the netlist may as well have had; `dt` is in chip seconds.
+    """
     e, lif = chip.extracted, chip.lif
     start = lif.voltage(lif.neuron.v_reset)
 
-    def spikes(lag: float, shift: float = 0.0) -> Floats:
+    def spikes(lag: float, shift: float = 0.0, drive: Floats = current) -> Floats:
         neuron = e.measured_neuron(slope)
         moved = replace(neuron, v_trip=neuron.v_trip + shift)
-        times = ode.run(moved, current, dt, v0=start, lag=min(lag, neuron.t_dead))[0]
+        times = ode.run(moved, drive, dt, v0=start, lag=min(lag, neuron.t_dead))[0]
         return times + (e.delay(slope) - lag)
 
     slope = float(np.median(e.slopes))
@@ -167,22 +178,23 @@ def replay(chip: Chip, current: Floats, dt: float) -> Replay:
     lags = (float(e.lags.min()), max(e.delay(slope), e.lag(slope)))
     others = [spikes(lag) for lag in lags]
     others += [spikes(e.lag(slope), shift * e.v_trip.error) for shift in (-1, 1)]
+    others += [spikes(e.lag(slope), drive=drive) for drive in uncertain]
     window = float(np.diff(found, prepend=-lif.tau_m).min(initial=np.inf)) / 2
     allowed = max(unmatched(found, other, window) for other in others)
-    run = simulate(lif, current, len(current) * dt, dt=dt)
     alone = unmatched(run.spike_times, found, window)
     return Replay(run, len(run.spike_times), len(found), alone, allowed, lags)
 
 
-def partners(place: Place, replays: list[Replay]) -> Findings:
-    """Spikes without a partner, over all replays."""
+def partners(place: Place, replays: list[Replay], uncertain: str = "") -> Findings:
+    """Spikes without a partner, over all replays; `uncertain` says what of the input is, if any."""
     spikes, predicted, alone, allowed = (
         sum(getattr(r, name) for r in replays)
         for name in ("spikes", "predicted", "alone", "allowed")
     )
     low, high = min(r.lags[0] for r in replays), max(r.lags[1] for r in replays)
     between = f"{show(low, 's', 2)} and {show(high, 's', 2)}"
-    term = Term(f"spikes moved by a comparator's lag between {between}", "model", allowed)
+    moved = " or ".join(filter(None, (f"a comparator's lag between {between}", uncertain)))
+    term = Term(f"spikes moved by {moved}", "model", allowed)
     at = f"{spikes} spikes, {predicted} of the equation"
     resolution = place.experiment.check.spikes * predicted
     point = Point(at, alone, 0, (term,), resolution)

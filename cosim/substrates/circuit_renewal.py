@@ -49,7 +49,7 @@ def resolved(experiment: Experiment, noise: WhiteNoise, spikes: int) -> bool:
     return 3.3 * cv / sqrt(spikes) <= check.rate
 
 
-def _intervals(trains: list[Floats], count: int) -> Floats:
+def intervals(trains: list[Floats], count: int) -> Floats:
     """The first `count` intervals of each train, or all that it has."""
     return np.concatenate([np.diff(times[: count + 1]) for times in trains])
 
@@ -59,12 +59,10 @@ def renewal(
     settings: SpiceTable, replays: list[Replay],
 ) -> tuple[Findings, Shape]:  # fmt: skip
     """Judge the intervals of runs that last for a given number of spikes."""
-    e, lif, neuron, check = chip.extracted, chip.lif, experiment.neuron, experiment.check
+    e, lif, neuron = chip.extracted, chip.lif, experiment.neuron
     place = Place(experiment, played.name, "spice", chip.setting)
     dt, fast = float(settings.dt), float(settings.dt) / lif.speed_up
-    found = _intervals(
-        [r.run.spike_times for r in replays], -(-settings.spikes // len(replays)) - 1
-    )
+    found = intervals([r.run.spike_times for r in replays], -(-settings.spikes // len(replays)) - 1)
 
     rate = float(siegert.rate(neuron, noise.mu, noise.sigma))
     cv = float(siegert.cv(neuron, noise.mu, noise.sigma))
@@ -78,16 +76,47 @@ def renewal(
 
     def under(late: float, shift: float = 0.0) -> Floats:
         trains = law.trials(chip, currents, fast, slope, late, shift)
-        return _intervals(trains, planned.intervals)
+        return intervals(trains, planned.intervals)
 
     own = under(lag)
     others = [under(float(e.lags.min())), under(max(e.delay(slope), lag))]
     others += [under(lag, shift * e.v_trip.error) for shift in (-1, 1)]
+    findings = judged(place, found, own, others)
+    d = law.diffusion(chip, slope, fast)
+    drifting = fokker_planck.stationary(
+        d.neuron, d.push * noise.mu, d.noise * noise.sigma, drift=d.drift, v_min=d.v_min
+    )
+    leak = e.leak(e.v_trip.value) / (e.g_m.value * (e.v_rest.value - e.v_trip.value)) - 1
+    drift = f"leak at trip {leak:+.2%} of linear, dead {show(e.dead_time(slope).value, 's', 4)}"
+    stages = [
+        ("", "", rate * lif.speed_up),
+        ("extracted drift and dead time: Fokker-Planck", drift, drifting.rate),
+        ("noise held for a time step", show(fast, "s"), number("rate", under(0.0))),
+        ("the comparator's lag", show(lag, "s", 2), number("rate", own)),
+    ]
+    causes = tuple(
+        Cause(name, size, after - before)
+        for (_, _, before), (name, size, after) in pairwise(stages)
+    )
+    names = (experiment.name, played.name, "spice", place.setting)
+    findings.explanations.append(
+        Explanation(*names, "rate", "Hz", stages[0][2], causes, number("rate", found))
+    )
+    findings.curves += histograms(place, found * lif.speed_up, own * lif.speed_up)
+    return findings, Shape(found / e.tau_m.value, own / e.tau_m.value)
+
+
+def judged(place: Place, found: Floats, own: Floats, others: list[Floats]) -> Findings:
+    """Rate, CV and distribution of the intervals found, in s.
+
+    `own` are those of the equation, `others` what its parameters' errors make of them.
+    """
+    check = place.experiment.check
     both = sqrt(1 / len(found) + 1 / len(own))
     at = f"{len(found)} intervals, {len(own)} of the equation"
 
     def point(observable: str, x: Floats, spread: float, resolution: float) -> Point:
-        measured, predicted, *moved = (_number(observable, y) for y in (x, own, *others))
+        measured, predicted, *moved = (number(observable, y) for y in (x, own, *others))
         uncertain = max(abs(m - predicted) for m in moved)
         terms = (
             Term("extracted parameters", "model", uncertain),
@@ -95,7 +124,7 @@ def renewal(
         )
         return Point(at, measured, predicted, terms, resolution * predicted)
 
-    own_cv = _number("CV", own)
+    own_cv = number("CV", own)
     x = (own - own.mean()) / own.std()
     skew, kurtosis = float((x**3).mean()), float((x**4).mean())
     spread_of_cv = own_cv * sqrt(max((kurtosis - 1) / 4 - skew * own_cv + own_cv**2, 0.0))
@@ -106,43 +135,22 @@ def renewal(
         Term("intervals of both", "statistical", int(1 / both**2), "kolmogorov"),
     )
     rates = point("rate", found, own_cv / own.mean(), check.rate)
-    findings = Findings(
+    return Findings(
         checks=[
             place.check("rate", "Hz", (rates,)),
             place.check("CV", "", (point("CV", found, spread_of_cv, check.cv),)),
             place.check("ISI distribution", "", (Point(at, apart, 0.0, same, check.isi),)),
         ]
     )
-    d = law.diffusion(chip, slope, fast)
-    drifting = fokker_planck.stationary(
-        d.neuron, d.push * noise.mu, d.noise * noise.sigma, drift=d.drift, v_min=d.v_min
-    )
-    leak = e.leak(e.v_trip.value) / (e.g_m.value * (e.v_rest.value - e.v_trip.value)) - 1
-    drift = f"leak at trip {leak:+.2%} of linear, dead {show(e.dead_time(slope).value, 's', 4)}"
-    stages = [
-        ("", "", rate * lif.speed_up),
-        ("extracted drift and dead time: Fokker-Planck", drift, drifting.rate),
-        ("noise held for a time step", show(fast, "s"), _number("rate", under(0.0))),
-        ("the comparator's lag", show(lag, "s", 2), rates.predicted),
-    ]
-    causes = tuple(
-        Cause(name, size, after - before)
-        for (_, _, before), (name, size, after) in pairwise(stages)
-    )
-    names = (experiment.name, played.name, "spice", place.setting)
-    findings.explanations.append(
-        Explanation(*names, "rate", "Hz", stages[0][2], causes, rates.measured)
-    )
-    findings.curves += _histograms(place, found * lif.speed_up, own * lif.speed_up)
-    return findings, Shape(found / e.tau_m.value, own / e.tau_m.value)
 
 
-def _number(observable: str, intervals: Floats) -> float:
-    mean = float(intervals.mean())
-    return 1 / mean if observable == "rate" else float(intervals.std()) / mean
+def number(observable: str, found: Floats) -> float:
+    """Rate in Hz, or CV, of intervals in s."""
+    mean = float(found.mean())
+    return 1 / mean if observable == "rate" else float(found.std()) / mean
 
 
-def _histograms(place: Place, found: Floats, own: Floats) -> list[Curve]:
+def histograms(place: Place, found: Floats, own: Floats) -> list[Curve]:
     """In biological seconds; bins for the netlist's few intervals."""
     edges = np.linspace(0.0, float(np.quantile(own, 0.995)), 26)
     names = (place.experiment.name, place.stimulus, place.substrate, place.setting)

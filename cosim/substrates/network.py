@@ -52,15 +52,21 @@ def quantised(experiment: NetworkExperiment, seed: int) -> QuantisedNetwork:
         What the platform refuses.
     """
     assert experiment.dt is not None and experiment.rtl is not None
-    ticks = max((link.delay / experiment.dt for link in experiment.projections), default=1)
-    slots = 1 << max(1, round(ticks).bit_length())  # of delays up to slots - 1
+    slots = slots_for(experiment)
     return quantise_network(
         *experiment.elements(), experiment.dt, quantiser(experiment.rtl), slots, seed
     )
 
 
+def slots_for(experiment: NetworkExperiment) -> int:
+    """Of sums in the core: its delays are up to one tick less."""
+    assert experiment.dt is not None
+    ticks = max((link.delay / experiment.dt for link in experiment.projections), default=1)
+    return 1 << max(1, round(ticks).bit_length())
+
+
 @dataclass(frozen=True)
-class _Bench:
+class Bench:
     """An experiment that has all that `preflight` asks for, and its findings so far."""
 
     experiment: NetworkExperiment
@@ -69,6 +75,15 @@ class _Bench:
     transient: float
     seeds: range
     findings: Findings
+
+    @classmethod
+    def of(cls, experiment: NetworkExperiment) -> "Bench":
+        """Without findings."""
+        settings, dt = experiment.run, experiment.dt
+        assert settings is not None and dt is not None
+        seeds = range(settings.seed, settings.seed + settings.seeds)
+        seconds, transient = float(settings.seconds), float(settings.transient)
+        return cls(experiment, dt, seconds, transient, seeds, Findings())
 
     @property
     def steps(self) -> int:
@@ -113,24 +128,19 @@ class _Bench:
 
 def run(experiment: NetworkExperiment, progress: Progress) -> Findings:
     """Judge the network on every substrate."""
-    settings, dt = experiment.run, experiment.dt
-    assert settings is not None and dt is not None
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    bench = _Bench(
-        experiment, dt, float(settings.seconds), float(settings.transient), seeds, Findings()
-    )
+    bench = Bench.of(experiment)
     progress(f"{experiment.name}: theory")
-    missed = _theory(bench)
-    made = [quantised(experiment, seed) for seed in seeds]
+    missed = theory(bench)
+    made = [quantised(experiment, seed) for seed in bench.seeds]
     rates = predict(made[0])
     progress(f"{experiment.name}: reference")
-    reference = _reference(bench, rates, missed)
+    reference = reference_rates(bench, rates, missed)
     progress(f"{experiment.name}: RTL")
     _rtl(bench, made, rates, reference)
     return bench.findings
 
 
-def _theory(bench: _Bench) -> Floats:
+def theory(bench: Bench) -> Floats:
     """The mean field and what it leaves out, in Hz, for each population."""
     experiment = bench.experiment
     network = replace(experiment.mean_field(), dt=None)
@@ -161,7 +171,7 @@ def _only_state(experiment: NetworkExperiment, points: tuple[FixedPoint, ...]) -
     return points[0]
 
 
-def _reference(bench: _Bench, rates: Rates, missed: Floats) -> Floats:
+def reference_rates(bench: Bench, rates: Rates, missed: Floats) -> Floats:
     """Rates in Hz of the floating-point network, shape (seeds, populations)."""
     experiment = bench.experiment
     t_stop = bench.steps * bench.dt
@@ -183,7 +193,7 @@ def _reference(bench: _Bench, rates: Rates, missed: Floats) -> Floats:
         resolution = experiment.check.rate * predicted
         point = Point(f"mean of {count} runs", float(mean[k]), predicted, terms, resolution)
         bench.check("rate", "Hz", "reference", name, point)
-        causes = (_stepped(bench, rates, k),)
+        causes = (stepped(bench, rates, k),)
         where = experiment.name, name, "reference", bench.setting, "rate", "Hz"
         bench.findings.explanations.append(
             Explanation(*where, float(rates.white[k]), causes, float(mean[k]))
@@ -192,15 +202,15 @@ def _reference(bench: _Bench, rates: Rates, missed: Floats) -> Floats:
     return found
 
 
-def _stepped(bench: _Bench, rates: Rates, k: int) -> Cause:
+def stepped(bench: Bench, rates: Rates, k: int) -> Cause:
     change = float(rates.ideal[k] - rates.white[k])
     return Cause("time step, and finite jumps instead of diffusion", show(bench.dt, "s"), change)
 
 
-def _rtl(bench: _Bench, made: list[QuantisedNetwork], rates: Rates, reference: Floats) -> None:
+def _rtl(bench: Bench, made: list[QuantisedNetwork], rates: Rates, reference: Floats) -> None:
     experiment = bench.experiment
     events = [each.events(bench.steps, seed) for each, seed in zip(made, bench.seeds, strict=True)]
-    cores = _cores([each.network for each in made], [ticks for ticks, _ in events])
+    cores = cores_for([each.network for each in made], [ticks for ticks, _ in events])
     engine = NetworkEngine(cores[0])
     points, measured, runs = [], [], []
     for seed, core, each, given in zip(bench.seeds, cores, made, events, strict=True):
@@ -235,7 +245,7 @@ def _rtl(bench: _Bench, made: list[QuantisedNetwork], rates: Rates, reference: F
     _state(bench, made[0].network.n, runs)
 
 
-def _cores(networks: list[Network], ticks: list[Ints]) -> list[Core]:
+def cores_for(networks: list[Network], ticks: list[Ints]) -> list[Core]:
     """Cores of one circuit, with the contents that each network needs."""
     largest = max(int(np.abs(each.synapses.weight).max()) for each in networks)
     width = largest.bit_length() + (len(networks[0].kind.sums) == 1)  # a sign, or two channels
@@ -259,7 +269,7 @@ def _differences(done: CoreNetworkRun, model: NetworkRun, n: int) -> int:
 
 
 def _explain(
-    bench: _Bench, made: QuantisedNetwork, rates: Rates, k: int, correlated: float, point: Point
+    bench: Bench, made: QuantisedNetwork, rates: Rates, k: int, correlated: float, point: Point
 ) -> None:
     """From mean field to integers; what the reference shows of correlations scales the rest."""
     experiment, own = bench.experiment, made.populations[k]
@@ -277,7 +287,7 @@ def _explain(
         ("state rounded in each step", f"as a drive {show(own.quantised.bias, 'V', 3)}",
          rates.quantised * correlated),
     ]  # fmt: skip
-    causes, before = [_stepped(bench, rates, k)], float(rates.ideal[k])
+    causes, before = [stepped(bench, rates, k)], float(rates.ideal[k])
     for name, size, after in stages:
         causes.append(Cause(name, size, float(after[k]) - before))
         before = float(after[k])
@@ -287,7 +297,7 @@ def _explain(
     )
 
 
-def _tables(bench: _Bench, made: QuantisedNetwork, rates: Rates, error: Floats) -> None:
+def _tables(bench: Bench, made: QuantisedNetwork, rates: Rates, error: Floats) -> None:
     """What quantisation lost, and the platform beside others."""
     experiment = bench.experiment
     one = made.populations[0].quantised

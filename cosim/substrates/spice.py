@@ -23,7 +23,9 @@ from ...models.stimulus import (
     Constant,
     InputSpikes,
     NoiseStep,
+    OpenSynapse,
     Poisson,
+    PoissonSynapses,
     RecordedCurrent,
     WhiteNoise,
 )
@@ -39,6 +41,8 @@ from .accelerated import Speed, invariance
 from .chip import WORKERS, Chip, Replay, held_drive, made, partners, replay
 from .circuit_population import noise_step
 from .circuit_renewal import Shape, renewal, resolved
+from .circuit_shunt import open_synapse
+from .circuit_synapses import synapses
 from .place import (
     Place,
     decibel,
@@ -435,11 +439,19 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
                     here.add(_constant(experiment, played, stimulus, chip))
                 case NoiseStep() as stimulus:
                     here.add(noise_step(experiment, played, stimulus, chip, settings))
+                case OpenSynapse() as stimulus:
+                    shunted = Place(experiment, played.name, "spice", chip.setting)
+                    here.add(open_synapse(shunted, stimulus, chip))
                 case InputSpikes() | RecordedCurrent() as stimulus:
                     here.add(_given(experiment, played, stimulus, chip, settings))
         progress(f"{experiment.name}: SPICE, noise, speed-up {speed_up:g}")
         noisy, shapes = _noise(experiment, chip, settings)
         here.add(noisy)
+        for played in experiment.played("spice"):
+            if isinstance(played.stimulus, PoissonSynapses):
+                progress(f"{experiment.name}: SPICE, {played.name}, speed-up {speed_up:g}")
+                judged, shapes[played.name] = synapses(experiment, played, chip, settings)
+                here.add(judged)
         findings.add(here)
         speeds.append((chip, here, shapes))
     findings.add(invariance(experiment, speeds))

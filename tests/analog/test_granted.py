@@ -3,6 +3,7 @@
 import re
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from rheobase.analog.benches import crossing
 from rheobase.analog.bias import design
 from rheobase.analog.cells import dpi
 from rheobase.analog.granted import PS, Change, Granted, recorded, write
-from rheobase.analog.group import RELTOL, Group, Synapse
+from rheobase.analog.group import Group, Synapse
 from rheobase.analog.lif import AnalogLIF
 from rheobase.analog.ngspice import NgspiceError
 from rheobase.analog.technology import generic180
@@ -79,7 +80,7 @@ def granted(
     return Run(crossings, ends, counts, (folder / "group.f64").read_bytes())
 
 
-def plain(group: Group, changes: list[Change], folder: Path, reltol: float = RELTOL) -> np.ndarray:
+def plain(group: Group, changes: list[Change], folder: Path) -> np.ndarray:
     """Spike times of neuron 0 in s, from ``ngspice -b`` with PWL sources."""
     sources = []
     for wire in range(len(group.inputs)):
@@ -92,7 +93,7 @@ def plain(group: Group, changes: list[Change], folder: Path, reltol: float = REL
     for name, text in group.neurons[0].technology.texts.items():
         (folder / name).write_text(text)
     (folder / ".spiceinit").write_text("set num_threads=1\n")
-    (folder / "plain.cir").write_text(group.netlist(sources, T_STOP * PS, STEP, reltol))
+    (folder / "plain.cir").write_text(group.netlist(sources, T_STOP * PS, STEP))
     command = ["ngspice", "-b", "-r", "plain.raw", "plain.cir"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     head, _, body = (folder / "plain.raw").read_bytes().partition(b"Binary:\n")
@@ -135,7 +136,10 @@ def test_longer_grants_give_the_same_intervals(
 
 
 def test_a_finer_tolerance_gives_the_same_intervals(group: Group, run: Run, tmp_path: Path) -> None:
-    assert isi_error(spikes(run), plain(group, pulses(2), tmp_path, RELTOL / 5)) < ISI_BUDGET
+    assert (
+        isi_error(spikes(run), plain(replace(group, reltol=group.reltol / 5), pulses(2), tmp_path))
+        < ISI_BUDGET
+    )
 
 
 def test_half_the_step_gives_the_same_intervals(group: Group, run: Run, tmp_path: Path) -> None:

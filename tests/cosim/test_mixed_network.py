@@ -1,0 +1,148 @@
+"""Transistor neurons and a core in one loop: wiring, rates as predicted, faults, mistakes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rheobase.cosim.budget import overall
+from rheobase.cosim.cli import main
+from rheobase.cosim.findings import Findings
+from rheobase.cosim.network_experiment import NetworkExperiment, load_network
+from rheobase.cosim.preflight import require_playable
+from rheobase.cosim.substrates import mixed
+from rheobase.cosim.substrates.mixed import Predicted
+from rheobase.cosim.substrates.mixed_system import Timing, sources, wired
+from rheobase.cosim.substrates.network import Bench
+
+FILE = """
+title = "small"
+dt = "1 ms"
+[neuron]
+tau_m = "20 ms"
+v_reset = "10 mV"
+v_th = "20 mV"
+t_ref = "2 ms"
+[[population]]
+name = "E"
+on = "spice"
+size = 2
+drive = { mu = "18 mV", rate = "60 Hz", in_degree = 3, weight = "2 mV" }
+[[population]]
+name = "I"
+size = 16
+drive = { mu = "8 mV", rate = "150 Hz", in_degree = 1, weight = "3 mV" }
+[[projection]]
+source = "E"
+target = "I"
+in_degree = 2
+weight = "6 mV"
+delay = "1 ms"
+[[projection]]
+source = "I"
+target = "E"
+in_degree = 4
+weight = "-1.5 mV"
+delay = "1 ms"
+[run]
+seconds = "3 s"
+transient = "0.2 s"
+seeds = 16
+[rtl]
+width = 12
+lsb = "25 uV"
+[spice]
+speed_up = 100
+tau_s = "5 ms"
+pulse = "0.4 ms"
+clock = "100 ns"
+[check]
+rate = 0.5
+"""
+
+
+def described(folder: Path, *edits: tuple[str, str]) -> NetworkExperiment:
+    text = FILE
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "small.toml").write_text(text)
+    return load_network(str(folder / "small.toml"))
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, Predicted]:
+    bench = Bench.of(described(tmp_path_factory.mktemp("network")))
+    return bench, mixed.predicted(bench, lambda _: None)
+
+
+def test_every_transistor_neuron_hears_its_in_degrees_and_its_own_relays(tmp_path: Path) -> None:
+    experiment = described(tmp_path)
+    core = wired(experiment, 3)
+    relay, projection = sources(experiment)
+    assert (relay.number, projection.number) == (3, 4)
+    assert core.relays == 16 and core.made.network.n == 16 + 2 * 3
+    heard = [[j for j, route in enumerate(core.routes) if k in route] for k in range(4)]
+    assert heard[0] == [16, 17, 18] and heard[2] == [19, 20, 21]
+    assert all(len(set(heard[k])) == 4 and max(heard[k]) < 16 for k in (1, 3))
+    assert core.axon == core.made.network.n
+    synapses = core.made.network.synapses
+    targets = synapses.target[(synapses.axon >= core.axon) & (synapses.axon < core.axon + 2)]
+    assert np.array_equal(np.bincount(targets), np.full(16, 2))
+
+
+def test_the_loop_has_the_rates_of_mean_field_and_a_halved_coupling_has_not(
+    expected: tuple[Bench, Predicted], tmp_path: Path
+) -> None:
+    bench, prediction = expected
+    for edit, verdict in (("6 mV", "agree"), ("3 mV", "disagree")):
+        built = described(tmp_path, ('weight = "6 mV"', f'weight = "{edit}"'))
+        core, record = mixed.played(built, prediction.neuron, bench.steps)
+        judged = replace(bench, findings=Findings())
+        mixed.judge(judged, prediction, core, record)
+        checks = judged.findings.checks
+        assert [(c.stimulus, c.substrate) for c in checks] == [
+            ("E", "spice"), ("I", "rtl"), ("E", "rtl"),
+        ]  # fmt: skip
+        assert overall(checks, 0.999) == verdict, edit
+        assert checks[-1].points[0].measured > 100  # spikes of relays
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('on = "spice"', 'on = "rtl"', '[spice] and a [[population]] with on = "spice" go togeth'),
+        ('name = "I"', 'name = "I"\non = "spice"', 'on = "spice" must be of one population, not'),
+        ('source = "I"\ntarget = "E"', 'source = "E"\ntarget = "E"', "have no wires to each other"),
+        ("in_degree = 4", "in_degree = 17", "in_degree must be at most I's size 16, not 17"),
+        ("in_degree = 3", "in_degree = 2.5", "in_degree of drive must be a whole number, not 2.5"),
+        ('clock = "100 ns"', 'clock = "70 ns"', "dt = 1 ms must be a whole number of clocks of"),
+        ('clock = "100 ns"', 'clock = "500 ns"', "clock must be shorter: a tick has 20 clocks"),
+        ('pulse = "0.4 ms"', "", "[spice]: Object missing required field `pulse`"),
+        ("speed_up = 100", 'speed_up = 100\ncorner = "x"', "must be one of typical, ff, ss"),
+        ('on = "spice"', 'on = "chip"', "Invalid enum value 'chip'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_one_loop_is_one_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, message: str
+) -> None:
+    text = FILE.replace(old, new)
+    assert text != FILE
+    (tmp_path / "small.toml").write_text(text)
+    assert main(["verify", str(tmp_path / "small.toml"), "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert message in err and "small.toml" in err and len(err.splitlines()) == 1
+
+
+def test_delays_to_the_transistors_are_one(tmp_path: Path) -> None:
+    third = (
+        '[run]', '[[population]]\nname = "X"\nsize = 4\ndrive = {mu = "30 mV"}\n'
+        '[[projection]]\nsource = "X"\ntarget = "E"\nin_degree = 1\nweight = "1 mV"\n'
+        'delay = "2 ms"\n[run]',
+    )  # fmt: skip
+    experiment = described(tmp_path, third)
+    with pytest.raises(ValueError, match="delays of projections to E must be one, not 1 ms, 2 ms"):
+        Timing.of(experiment)
+    with pytest.raises(ValueError, match=r"small\.toml: delays"):
+        require_playable([experiment])
