@@ -15,7 +15,7 @@ The mean field must have one fixed point, and a stable one: else the rates depen
 starts, or oscillate.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,7 +27,7 @@ from ...hdl.synapses import SparseRows
 from ...models.integer.network import Network, NetworkRun
 from ...models.integer.quantise_network import QuantisedNetwork, quantise_network
 from ...models.reference.network import simulate
-from ...models.theory import correlated_input, fokker_planck
+from ...models.theory import correlated_input, fokker_planck, states
 from ...models.theory.mean_field import FixedPoint, fixed_points
 from ...models.theory.stability import stability
 from ...models.units import show
@@ -36,6 +36,7 @@ from ..engines.network import CoreNetworkRun, NetworkEngine
 from ..findings import Cause, Curve, Explanation, Findings, Row
 from ..network_experiment import NetworkExperiment
 from ..network_rates import Rates, predict
+from ..network_state import network_state
 from ..observables import Floats, Ints
 from .core import quantiser
 
@@ -201,7 +202,7 @@ def _rtl(bench: _Bench, made: list[QuantisedNetwork], rates: Rates, reference: F
     events = [each.events(bench.steps, seed) for each, seed in zip(made, bench.seeds, strict=True)]
     cores = _cores([each.network for each in made], [ticks for ticks, _ in events])
     engine = NetworkEngine(cores[0])
-    points, measured = [], []
+    points, measured, runs = [], [], []
     for seed, core, each, given in zip(bench.seeds, cores, made, events, strict=True):
         engine.core.contents.update(core.contents)
         done = engine.run(*given, bench.steps)
@@ -209,6 +210,7 @@ def _rtl(bench: _Bench, made: list[QuantisedNetwork], rates: Rates, reference: F
         at = f"seed {seed}: {done.spikes[0].size} spikes, {model.operations} operations"
         points.append(Point(at, _differences(done, model, each.network.n), 0, ()))
         measured.append(bench.counted(*done.spikes))
+        runs.append(done.spikes)
     bench.check("differences from the integer network", "", "rtl", "all populations", *points)
     found, count = np.array(measured), len(bench.seeds)
     predicted = reference * (rates.quantised / rates.ideal)  # of each seed
@@ -230,6 +232,7 @@ def _rtl(bench: _Bench, made: list[QuantisedNetwork], rates: Rates, reference: F
         _explain(bench, made[0], rates, k, float(correlated[k]), point)
     bench.rates("rtl", found, predicted.mean(axis=0))
     _tables(bench, made[0], rates, found.mean(axis=0) / reference.mean(axis=0) - 1)
+    _state(bench, made[0].network.n, runs)
 
 
 def _cores(networks: list[Network], ticks: list[Ints]) -> list[Core]:
@@ -306,3 +309,17 @@ def _tables(bench: _Bench, made: QuantisedNetwork, rates: Rates, error: Floats) 
     cells = datapath_cells.MEASURED.get(datapath_cells.key(one.neuron))
     facts["cost"] = one.cost + ("" if cells is None else f"; {cells}")
     bench.findings.platforms.append(Row(experiment.name, "rtl", bench.setting, facts))
+
+
+def _state(bench: _Bench, n: int, runs: Sequence[tuple[Ints, Ints]]) -> None:
+    """The state of the core's runs beside the theory's, in the table of platforms."""
+    network = replace(bench.experiment.mean_field(), dt=None)
+    (point,) = fixed_points(network, 1 / bench.dt)
+    every = [network_state(*spikes, n, bench.dt, bench.skipped, bench.steps) for spikes in runs]
+    found = [each for each in every if each is not None]
+    facts = {"state in theory": states.state(network, point), "state": "too few spikes"}
+    if found:
+        facts["state"] = ", ".join(sorted({each.name for each in found}))
+        facts["CV of intervals"] = f"{np.mean([each.cv for each in found]):.3f}"
+        facts["synchrony (chi^2)"] = f"{np.mean([each.synchrony for each in found]):.2g}"
+    bench.findings.platforms[-1].values.update(facts)

@@ -107,7 +107,9 @@ def test_the_built_in_network_agrees_and_is_explained(tmp_path: Path) -> None:
     assert "Rates of the populations" in page
     assert "E: 240 LIF, tau_m 20 ms" in page
     found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert [row["values"]["precision"] for row in found["platforms"]] == ["11 bits"]
+    (facts,) = (row["values"] for row in found["platforms"])
+    assert facts["precision"] == "11 bits"
+    assert facts["state in theory"] == facts["state"] == "AI"
     assert len(np.load(tmp_path / "results.npz").files) == 8
 
 
