@@ -17,6 +17,7 @@ from rheobase.hdl import core as core_module
 from rheobase.hdl.accumulators import Accumulators
 from rheobase.hdl.core import Core
 from rheobase.hdl.synapses import SparseRows
+from rheobase.hdl.words import from_numbers, packed, to_numbers
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.network import Network, NetworkRun, Synapses
 from tests.networks import FAMILIES, Family, random_events, random_network
@@ -216,12 +217,14 @@ def test_operations_with_too_long_a_delay_are_counted_and_change_nothing() -> No
     core = Core(network, weight_width=10)
     assert isinstance(core.rows, SparseRows)
     s = network.synapses
-    packed = core.rows.packed(weight=s.weight, channel=s.channel, place=s.target, delay=s.delay)
+    columns = {"weight": s.weight, "channel": s.channel, "place": s.target, "delay": s.delay}
+    entries = to_numbers(packed(core.rows.entry, columns | {"stochastic": s.stochastic}))
     late = [np.flatnonzero(s.axon == axon)[0] for axon in (1, 2, 17)]  # axons without a neuron
-    words, rows = core.contents["weights"], core.contents["rows"]
+    words, rows = (to_numbers(core.contents[name]) for name in ("weights", "rows"))
     for synapse in late:
         first = rows[s.axon[synapse]] % (1 << core.rows.row["count"].offset)
-        words[words.index(packed[synapse], first)] |= 3 << core.rows.entry["delay"].offset
+        words[words.index(entries[synapse], first)] |= 3 << core.rows.entry["delay"].offset
+    core.contents["weights"] = from_numbers(words, core.rows.word.size)
     names = ("axon", "target", "weight", "delay")
     without = Synapses(*(np.delete(getattr(s, name), late) for name in names))
     other = Network(network.neurons, network.axons, without, network.loop, network.shift, 4)
