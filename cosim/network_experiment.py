@@ -32,7 +32,7 @@ from .neuron_table import (
     show_neuron,
 )
 
-BUILT_IN_NETWORKS = ("ei-network", "brunel-ai", "brunel-network")
+BUILT_IN_NETWORKS = ("ei-network", "brunel-ai", "brunel-12500", "brunel-network")
 
 Degree = Annotated[float, msgspec.Meta(ge=0)]
 Elements = tuple[
