@@ -257,6 +257,55 @@ def test_the_write_ports_make_it_another_network(layout: Any, profiles: int) -> 
     assert faults(wanted, engine.run(*events, STEPS, record=True)) == []
 
 
+@pytest.mark.parametrize(
+    ("layout", "lanes", "single_port"),
+    [("sparse", 1, False), ("sparse", 2, True), ("dense", 4, False)],
+)
+def test_a_memory_that_starts_empty_is_loaded(layout: Any, lanes: int, single_port: bool) -> None:
+    """Through its port; a core that was loaded with one word altered is another."""
+    family, rng = FAMILIES["lif shift"], Random(3)
+    network = random_network(family, rng, 21, 3, 5, 2, dense=layout == "dense")
+    core = Core(network, layout, 10, lanes, single_port=single_port, filled=False)
+    events = random_events(network, rng, STEPS, 5)
+    wanted = checked(core, events, STEPS)
+    word = int(np.flatnonzero(core.contents["weights"].any(axis=1))[-1])
+    core.contents["weights"][word, 0] ^= 1 << 8  # of a weight
+    got = NetworkEngine(core).run(*events, STEPS, record=True)
+    assert "spikes" in faults(wanted, got)
+
+
+def test_events_may_come_in_blocks() -> None:
+    family, rng = FAMILIES["lif shift"], Random(4)
+    network = random_network(family, rng, 20, 3, 5, 4)
+    ticks, axons = map(np.array, random_events(network, rng, STEPS, 5))
+    blocks = [
+        (ticks[own], axons[own], end)
+        for begin, end in ((0, 1), (1, 90), (90, STEPS))
+        for own in [(ticks >= begin) & (ticks < end)]
+    ]
+    wanted = network.run(ticks, axons, STEPS, record=True)
+    engine = NetworkEngine(Core(network, "sparse", 10))
+    for patterns in ({}, stalls(2)):
+        got = engine.run_blocks(iter(blocks), STEPS, record=True, **patterns)
+        assert faults(wanted, got) == []
+    parts = network.run_blocks(iter(blocks), STEPS, record=True)
+    assert all(map(np.array_equal, parts.spikes, wanted.spikes))
+    assert all(
+        np.array_equal(parts.recorded[name], wanted.recorded[name]) for name in wanted.recorded
+    )
+    for wrong, error in (
+        (blocks[:2], "blocks must end at steps = 200, not 90"),
+        ([blocks[0], (ticks[:0], axons[:0], 0)], "blocks must end at steps = 200, not 0"),
+        (
+            [blocks[0], ([150], [0], 90), blocks[2]],
+            r"ticks must be in 1 .. 89, not 150 \(event 0\)",
+        ),
+    ):
+        for run in (engine.run_blocks, network.run_blocks):
+            with pytest.raises(ValueError, match=error):
+                run(wrong, STEPS)
+
+
 def test_neurons_without_synapses_run() -> None:
     neurons = [IntegerLIF(16, 100)] * 10
     network = Network(neurons, 1, Synapses([], [], []))
