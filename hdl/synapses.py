@@ -28,6 +28,7 @@ from .pipeline import shape
 from .words import Words, blank, packed, put
 
 LANES = (1, 2, 4)
+_CHUNK = 1 << 20  # synapses that are made into entries at a time
 
 Ints = NDArray[np.integer]
 
@@ -154,11 +155,14 @@ class Rows(wiring.Component):
 
     def fill(self, words: Words, at: Ints, **columns: Ints) -> None:
         """Put synapses, whose weight, place and so on are given, into the words `at`."""
-        lane = self.network.synapses.target % self.lanes
-        for number in range(self.lanes):
-            own = lane == number
-            entries = packed(self.entry, {name: each[own] for name, each in columns.items()})
-            put(words, at[own], number * self.entry.size, entries)
+        target = self.network.synapses.target
+        for begin in range(0, at.size, _CHUNK):
+            part = slice(begin, begin + _CHUNK)
+            entries = packed(self.entry, {name: each[part] for name, each in columns.items()})
+            lane = target[part] % self.lanes
+            for number in range(self.lanes):
+                own = lane == number
+                put(words, at[part][own], number * self.entry.size, entries[own])
 
 
 def places(network: Network, lanes: int) -> int:
@@ -307,15 +311,18 @@ class SparseRows(Rows):
         lane = synapses.target % lanes
         order = np.lexsort((synapses.delay, synapses.target, lane, synapses.axon))
         axon, lane = synapses.axon[order], lane[order]
-        # The rank of an entry among those of its axon and lane is its word in the row.
-        begins = _runs(axon, lane)
-        rank = np.arange(order.size) - np.repeat(begins[:-1], np.diff(begins))
-        count = np.zeros(network.axons, np.int64)
-        np.maximum.at(count, axon, rank + 1)
-        at = np.empty_like(order)
-        at[order] = (np.cumsum(count) - count)[axon] + rank
         met = _runs(axon, synapses.target[order], synapses.delay[order])
         self.joint = int(np.diff(met).max(initial=1))
+        # The rank of an entry among those of its axon and lane is its word in the row.
+        begins = _runs(axon, lane)
+        del met, lane  # which may be large
+        word = np.arange(order.size)
+        word -= np.repeat(begins[:-1], np.diff(begins))
+        count = np.zeros(network.axons, np.int64)
+        np.maximum.at(count, axon, word + 1)
+        word += (np.cumsum(count) - count)[axon]
+        at = np.empty_like(order)
+        at[order] = word
         return at, count
 
     def elaborate(self, platform: object) -> Module:

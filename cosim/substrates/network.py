@@ -15,6 +15,7 @@ The mean field must have one fixed point, and a stable one: else the rates depen
 starts, or oscillate.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -263,6 +264,7 @@ def _circuit(made: QuantisedNetwork, steps: int) -> Core:
 
 def _played(bench: _Bench, engine: NetworkEngine, seed: int) -> tuple[CoreNetworkRun, NetworkRun]:
     """The runs of a seed: of the core, and of the integer network."""
+    gc.collect()  # a core has references in cycles; that of the seed before may be large
     circuit, made = engine.core, quantised(bench.experiment, seed)
     core = Core(
         made.network, "sparse", circuit.rows.weight.width, 1, circuit.events, circuit.joint,

@@ -7,8 +7,8 @@ rates (`finite_size`), which pairs of different synapses see, the spectrum of it
     P_i(f) = sum_j J_ij**2 K_ij A_j(f) + sum_jk J_ij J_ik (K_ij K_ik - delta_jk K_ij) S_jk(f)
 
 while mean field takes ``sum_j J_ij**2 K_ij r_j``, as if A were r and S were 0. A is taken as that
-of a renewal process, r at high frequencies and ``r CV**2`` at 0. What a neuron makes of an excess of
-its input depends on its frequency: to first order in the excess D, by the rectification R
+of a renewal process, r at high frequencies and ``r CV**2`` at 0. What a neuron makes of an excess
+of its input depends on its frequency: to first order in the excess D, by the rectification R
 (`rectification`) of its drive, in which D is ``tau_m**2 D``, the rates change by
 
     delta_r = (1 - slopes)**-1 2 int_0^inf R(f) tau_m**2 D(f) df
@@ -79,8 +79,8 @@ def rate_error(network: Network, point: FixedPoint) -> NDArray[np.float64]:
     single = np.stack([each.spectrum for each in answers], axis=1) - point.rates
     independent = of_pairs(network, np.diag(point.rates / network.sizes).astype(complex))
     pairs = of_pairs(network, spectrum(network, point, f)) - independent
-    gain = [n.tau_m * float(siegert.rate_dsigma(n, mu, s)) / (2 * s) for n, mu, s in inputs]
-    loop = np.linalg.inv(np.eye(len(gain)) - point.slopes)
+    gain = np.array([n.tau_m * siegert.rate_dsigma(n, mu, s) / (2 * s) for n, mu, s in inputs])
+    loop = np.linalg.inv(np.eye(gain.size) - point.slopes)
     by_pairs = loop @ (gain * independent + np.trapezoid(weight * pairs, f, axis=0))
     alone = single @ (network.weights**2 * network.in_degrees).T
     by_single = loop @ np.trapezoid(weight * alone, f, axis=0)

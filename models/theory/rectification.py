@@ -79,8 +79,8 @@ def rectification(neuron: LIF, mu: float, sigma: float, frequency: Array) -> Rec
     below = round(_CELLS * (neuron.v_th - neuron.v_reset) / (neuron.v_th - low)) or 1
     h = (neuron.v_th - neuron.v_reset) / below  # between cells, one of which is the reset
     number = round((neuron.v_th - low) / h)
-    upper = neuron.v_th + h * (0.5 - np.arange(number, 0, -1))  # ends of the cells
-
+    places = np.arange(-number, 0, dtype=np.float64)
+    upper = neuron.v_th + h * (places + 0.5)  # ends of the cells
     drift = (neuron.v_rest + mu - upper) / (2 * h * neuron.tau_m)
     here = _chain(diffusion / h**2 + drift, diffusion / h**2 - drift, h)
     per_volt = np.full(number, 1 / (2 * h * neuron.tau_m))
