@@ -94,7 +94,7 @@ def rectification(neuron: LIF, mu: float, sigma: float, frequency: Array) -> Rec
         return found
 
     reset = np.zeros(number)
-    reset[-1 - below + 1] = 1 / h
+    reset[-below] = 1 / h
     unit = solve(0.0, reset)  # the density at a rate of 1 Hz
     mass = unit.sum() * h + neuron.t_ref
     p0 = unit / mass
