@@ -115,10 +115,10 @@ class Host:
         for number, (name, words) in enumerate(self.core.contents.items()):
             bytes_of = link.size(getattr(self.core, f"write_{name}").data.shape().width)
             each = max(1, CHUNK // bytes_of)
+            data = words.astype("<u4").view(np.uint8)[:, :bytes_of]
             for first in range(0, len(words), each):
                 address = first.to_bytes(link.ADDRESS_BYTES, "little")
-                data = b"".join(w.to_bytes(bytes_of, "little") for w in words[first : first + each])
-                self._send(link.WRITE + number, address + data)
+                self._send(link.WRITE + number, address + data[first : first + each].tobytes())
         self._send(link.RESET)
 
     def arrivals(self, payloads: list[int]) -> None:

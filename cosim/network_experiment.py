@@ -35,7 +35,7 @@ from .neuron_table import (
     show_neuron,
 )
 
-BUILT_IN_NETWORKS = ("ei-network", "brunel-ai", "brunel-network", "mixed-network")
+BUILT_IN_NETWORKS = ("ei-network", "brunel-ai", "brunel-12500", "brunel-network", "mixed-network")
 
 Degree = Annotated[float, msgspec.Meta(ge=0)]
 Elements = tuple[

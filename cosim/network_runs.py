@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..hdl import core as core_module
 from ..hdl.core import Core
 from ..hdl.synapses import SparseRows
+from ..hdl.words import Words, from_numbers, to_numbers
 from ..models.integer.lif import IntegerLIF
 from ..models.integer.network import Network, Synapses
 from .engines.network import NetworkEngine
@@ -34,7 +35,7 @@ Ints = NDArray[np.int64]
 class Run:
     """What the memories of the core hold, what comes in and when, and what must come out."""
 
-    contents: dict[str, list[int]]
+    contents: dict[str, Words]
     ticks: Ints
     axons: Ints
     valid: NDArray[np.bool_]
@@ -137,8 +138,9 @@ def _some(synapses: Synapses, kept: NDArray[np.bool_]) -> Synapses:
 def _delay(core: Core) -> None:
     """Give the one synapse of the axon `LATE`, which is in lane 0, the delay that has no slot."""
     assert isinstance(core.rows, SparseRows)
-    first = core.contents["rows"][LATE] % (1 << core.rows.row["count"].offset)
-    core.contents["weights"][first] |= (SLOTS - 1) << core.rows.entry["delay"].offset
+    first = to_numbers(core.contents["rows"])[LATE] % (1 << core.rows.row["count"].offset)
+    late = from_numbers([(SLOTS - 1) << core.rows.entry["delay"].offset], core.rows.word.size)
+    core.contents["weights"][first] |= late[0]
 
 
 def _events(rng: np.random.Generator, only_heavy: bool) -> tuple[Ints, Ints]:

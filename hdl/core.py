@@ -63,6 +63,9 @@ class Core(wiring.Component):
         Words of a sparse synapse memory; as many as the network needs, by default.
     single_port : bool
         The synapse memory is read and written through one port, as iCE40's SPRAM is.
+    filled : bool
+        The synapse memory starts with its contents. Else it must be written before it is used, and
+        the core cannot be delivered or simulated by Amaranth, but may be as large as one likes.
 
     Attributes
     ----------
@@ -75,7 +78,7 @@ class Core(wiring.Component):
         Events that were taken and not yet begun.
     write_weights, write_rows, write_registers, write_profile : write ports, in
         As in `Rows` and `NeuronCore`, where the core has such memories.
-    contents : dict of str to list of int
+    contents : dict of str to Words
         The words of the memory behind each write port.
 
     Raises
@@ -94,6 +97,7 @@ class Core(wiring.Component):
         joint: int | None = None,
         words: int | None = None,
         single_port: bool = False,
+        filled: bool = True,
     ) -> None:
         self.network = network
         if layout not in ("sparse", "dense"):
@@ -101,9 +105,9 @@ class Core(wiring.Component):
         if layout == "dense" and words is not None:
             raise ValueError("words must be left out for dense rows")
         self.rows: Rows = (
-            DenseRows(network, weight_width, lanes, single_port)
+            DenseRows(network, weight_width, lanes, single_port, filled)
             if layout == "dense"
-            else SparseRows(network, weight_width, lanes, single_port, words)
+            else SparseRows(network, weight_width, lanes, single_port, filled, words)
         )
         self.events = 2 * network.axons if events is None else events
         if self.events < 1:

@@ -1,13 +1,13 @@
 """Memories with contents, which are read by the circuit and written through a port at run time."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory, ReadPort
+from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.lib.wiring import Out
 from amaranth.utils import ceil_log2
+
+from . import ram
+from .words import Words, to_numbers
 
 
 def write_port(shape: ShapeLike, depth: int) -> wiring.Signature:
@@ -16,30 +16,23 @@ def write_port(shape: ShapeLike, depth: int) -> wiring.Signature:
 
 
 def table(
-    m: Module, name: str, shape: ShapeLike, init: Sequence[Any], port: wiring.PureInterface
+    m: Module, name: str, words: Words, port: wiring.PureInterface, filled: bool = True
 ) -> ReadPort:
     """A memory, as deep as its contents, that `port` writes; its read port."""
-    m.submodules[name] = memory = Memory(shape=shape, depth=len(init), init=init)
-    write = memory.write_port()
+    read, write = _ports(m, name, words, len(port.data), filled)
     m.d.comb += [write.en.eq(port.en), write.addr.eq(port.addr), write.data.eq(port.data)]
-    return memory.read_port()  # not transparent: Vivado miscompiles transparent reads
+    return read
 
 
 def single_port_table(
-    m: Module,
-    name: str,
-    shape: ShapeLike,
-    init: Sequence[Any],
-    port: wiring.PureInterface,
-    address: Value,
+    m: Module, name: str, words: Words, port: wiring.PureInterface, filled: bool, address: Value
 ) -> Value:
     """The word at an address, a clock later, of a memory that has one address for all.
 
     It is written in the clocks in which ``port.en`` is high; nothing is read then, and the word is
     not to be used: here it stays, which Yosys takes iCE40's SPRAM to do; its model leaves it open.
     """
-    m.submodules[name] = memory = Memory(shape=shape, depth=len(init), init=init)
-    read, write = memory.read_port(), memory.write_port()
+    read, write = _ports(m, name, words, len(port.data), filled)
     common = Signal.like(port.addr, name=f"{name}_address")
     m.d.comb += [
         common.eq(Mux(port.en, port.addr, address)),
@@ -51,3 +44,16 @@ def single_port_table(
     ]
     data: Value = read.data
     return data
+
+
+def _ports(
+    m: Module, name: str, words: Words, width: int, filled: bool
+) -> tuple[ReadPort, WritePort]:
+    """The ports of a memory, which has the words as its contents, or none."""
+    if not filled:
+        m.submodules[name], read, write = ram.instance(width, len(words))
+        return read, write
+    init = to_numbers(words)
+    m.submodules[name] = memory = Memory(shape=width, depth=len(init), init=init)
+    write = memory.write_port()
+    return memory.read_port(), write  # not transparent: Vivado miscompiles transparent reads

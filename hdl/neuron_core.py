@@ -13,7 +13,8 @@ after reset.
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Const, Module, Mux, Shape, Signal, Value, unsigned
+import numpy as np
+from amaranth.hdl import Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.memory import Memory
@@ -25,6 +26,7 @@ from .memory import table, write_port
 from .neurons import datapath
 from .noise import xorshift32
 from .pipeline import clocked, shape
+from .words import Words, packed
 
 
 class Event(StructLayout):
@@ -61,7 +63,7 @@ class NeuronCore(wiring.Component):
     write_registers, write_profile : write ports, in
         ``en``, ``addr`` and ``data``, of the registers of a profile and of the profile of a neuron.
         Only in a core of profiles; the second only if there are several.
-    contents : dict of str to list of int
+    contents : dict of str to Words
         The words of the memory behind each write port.
     latency : int
         Clocks from taking an input to writing the state, stalls not counted.
@@ -98,13 +100,14 @@ class NeuronCore(wiring.Component):
             "i": In(stream.Signature(layout(taken))),
             "o": Out(stream.Signature(Event(n))),
         }
-        self.contents: dict[str, list[int]] = {}
+        self.contents: dict[str, Words] = {}
         if self.profile is not None:
-            self.contents["registers"] = [self.packed(each) for each in self.registers.T.tolist()]
+            columns = dict(zip(self.kind.register_fields, self.registers, strict=True))
+            self.contents["registers"] = packed(self.register_word, columns)
             word = unsigned(self.register_word.size)
             ports["write_registers"] = In(write_port(word, self.profiles))
         if self.profiles > 1 and self.profile is not None:
-            self.contents["profile"] = self.profile.tolist()
+            self.contents["profile"] = self.profile.astype(np.uint32)[:, None]
             ports["write_profile"] = In(write_port(unsigned(ceil_log2(self.profiles)), n))
         super().__init__(ports)
 
@@ -202,11 +205,8 @@ class NeuronCore(wiring.Component):
 
     def profile_registers(self, m: Module, address: Value, advance: Value) -> dict[str, Value]:
         """Registers of a neuron, two clocks after its address."""
-        profile = table(
-            m, "profile", ceil_log2(self.profiles), self.contents["profile"], self.write_profile
-        )
-        size = unsigned(self.register_word.size)
-        registers = table(m, "registers", size, self.contents["registers"], self.write_registers)
+        profile = table(m, "profile", self.contents["profile"], self.write_profile)
+        registers = table(m, "registers", self.contents["registers"], self.write_registers)
         m.d.comb += [
             profile.addr.eq(address),
             registers.addr.eq(profile.data),
@@ -215,14 +215,6 @@ class NeuronCore(wiring.Component):
         ]
         word = self.register_word(registers.data)
         return {name: word[name] for name in self.kind.registers}
-
-    def packed(self, values: Sequence[int]) -> int:
-        """A word of registers as a number."""
-        word = 0
-        for (_, field), value in zip(self.register_word, values, strict=True):
-            width = Shape.cast(field.shape).width
-            word |= (value & ((1 << width) - 1)) << field.offset
-        return word
 
 
 def layout(fields: dict[str, Field]) -> StructLayout:

@@ -25,8 +25,12 @@ from ..models.integer.kind import Field, first_outside
 from ..models.integer.network import Network
 from .memory import single_port_table, table, write_port
 from .pipeline import shape
+from .words import Words, blank, packed, put
 
 LANES = (1, 2, 4)
+_CHUNK = 1 << 20  # synapses that are made into entries at a time
+
+Ints = NDArray[np.integer]
 
 
 class Operation(StructLayout):
@@ -60,6 +64,8 @@ class Rows(wiring.Component):
         Operations per clock: 1, 2 or 4.
     single_port : bool
         The memory of words is read and written through one port.
+    filled : bool
+        The memory of words starts with its contents; else it must be written first.
 
     Attributes
     ----------
@@ -79,7 +85,7 @@ class Rows(wiring.Component):
         Clocks between two operations of one place and lane, at least.
     joint : int
         How many operations of one event can meet at one neuron in one tick.
-    contents : dict of str to list of int
+    contents : dict of str to Words
         The words of the memory behind each write port.
 
     Raises
@@ -90,7 +96,7 @@ class Rows(wiring.Component):
 
     apart: int
     joint: int
-    contents: dict[str, list[int]]
+    contents: dict[str, Words]
 
     def __init__(
         self,
@@ -98,6 +104,7 @@ class Rows(wiring.Component):
         weight_width: int,
         lanes: int,
         single_port: bool,
+        filled: bool,
         extra: dict[str, int],
     ) -> None:
         if isinstance(weight_width, bool) or not isinstance(weight_width, int):
@@ -106,7 +113,8 @@ class Rows(wiring.Component):
             raise ValueError(f"weight_width must be in 1 .. 32, not {weight_width}")
         if lanes not in LANES:
             raise ValueError(f"lanes must be one of {LANES}, not {lanes!r}")
-        self.network, self.lanes, self.single_port = network, lanes, single_port
+        self.network, self.lanes = network, lanes
+        self.single_port, self.filled = single_port, filled
         channels = len(network.kind.sums)
         self.weight = Field(weight_width, signed=channels == 1)
         weights = network.synapses.weight
@@ -138,28 +146,23 @@ class Rows(wiring.Component):
 
     def fetch(self, m: Module, address: Value) -> tuple[Value, Value]:
         """The word at an address, a clock later; whether it is read in this clock."""
-        word, init = unsigned(self.word.size), self.contents["weights"]
+        memory = m, "weights", self.contents["weights"], self.write_weights, self.filled
         if self.single_port:
-            data = single_port_table(m, "weights", word, init, self.write_weights, address)
-            return data, ~self.write_weights.en
-        read = table(m, "weights", word, init, self.write_weights)
+            return single_port_table(*memory, address), ~self.write_weights.en
+        read = table(*memory)
         m.d.comb += read.addr.eq(address)
         return read.data, Const(1)
 
-    def packed(self, **columns: NDArray[np.int64]) -> NDArray[np.object_]:
-        """Entries as numbers."""
-        total = np.zeros(columns["weight"].shape, object)
-        for name, field in self.entry:
-            if (bits := Shape.cast(field.shape).width) == 0:
-                continue
-            value = columns[name].astype(object) & ((1 << bits) - 1)
-            total = total | (value << field.offset)
-        return total
-
-    def words(self, entries: NDArray[np.object_]) -> list[int]:
-        """Words of entries of shape (words, lanes)."""
-        shifts = np.arange(self.lanes).astype(object) * self.entry.size
-        return [int(word) for word in (entries << shifts).sum(axis=1)]
+    def fill(self, words: Words, at: Ints, **columns: Ints) -> None:
+        """Put synapses, whose weight, place and so on are given, into the words `at`."""
+        target = self.network.synapses.target
+        for begin in range(0, at.size, _CHUNK):
+            part = slice(begin, begin + _CHUNK)
+            entries = packed(self.entry, {name: each[part] for name, each in columns.items()})
+            lane = target[part] % self.lanes
+            for number in range(self.lanes):
+                own = lane == number
+                put(words, at[part][own], number * self.entry.size, entries[own])
 
 
 def places(network: Network, lanes: int) -> int:
@@ -179,23 +182,27 @@ class DenseRows(Rows):
     joint = 1
 
     def __init__(
-        self, network: Network, weight_width: int, lanes: int = 1, single_port: bool = False
+        self,
+        network: Network,
+        weight_width: int,
+        lanes: int = 1,
+        single_port: bool = False,
+        filled: bool = True,
     ) -> None:
-        super().__init__(network, weight_width, lanes, single_port, {})
+        super().__init__(network, weight_width, lanes, single_port, filled, {})
         synapses = network.synapses
         if synapses.delay.any():
             raise ValueError("synapses.delay must be 0 in dense rows, which have no delays")
-        pairs = synapses.axon * network.n + synapses.target
+        pairs = synapses.axon.astype(np.int64) * network.n + synapses.target
         if np.unique(pairs).size < pairs.size:
             raise ValueError("synapses must be one per axon and target at most in dense rows")
         self.apart = places(network, lanes)
         self.bits = ceil_log2(self.apart)
-        columns = {}
-        for name in ("weight", "stochastic", "channel"):
-            columns[name] = np.zeros((network.axons, lanes << self.bits), np.int64)
-            columns[name][synapses.axon, synapses.target] = getattr(synapses, name)
-        entries = self.packed(**columns).reshape(-1, lanes)
-        self.contents = {"weights": self.words(entries)}
+        words = blank(network.axons << self.bits, self.word.size)
+        at = (synapses.axon.astype(np.int64) << self.bits) + synapses.target // lanes
+        columns = {name: getattr(synapses, name) for name in ("weight", "stochastic", "channel")}
+        self.fill(words, at, **columns)
+        self.contents = {"weights": words}
         wiring.Component.__init__(self, self.ports())
 
     def elaborate(self, platform: object) -> Module:
@@ -267,56 +274,60 @@ class SparseRows(Rows):
         weight_width: int,
         lanes: int = 1,
         single_port: bool = False,
+        filled: bool = True,
         words: int | None = None,
     ) -> None:
         delay = ceil_log2(network.slots)
         place = ceil_log2(places(network, lanes))
         fields = {"place": place, "delay": delay}
-        super().__init__(network, weight_width, lanes, single_port, fields)
-        used, rows = self.compile()
-        size = max(1, len(used)) if words is None else words
-        if len(used) > size:
-            raise ValueError(f"words must be >= {len(used)} for these synapses, not {words}")
+        super().__init__(network, weight_width, lanes, single_port, filled, fields)
+        at, count = self.placed()
+        used = int(count.sum())
+        size = max(1, used) if words is None else words
+        if used > size:
+            raise ValueError(f"words must be >= {used} for these synapses, not {words}")
         self.row = StructLayout({"first": ceil_log2(size), "count": bits_for(size)})
-        self.contents = {
-            "weights": used + [0] * (size - len(used)),
-            "rows": [first | count << self.row["count"].offset for first, count in rows],
-        }
-        ports = {"write_rows": In(write_port(unsigned(self.row.size), network.axons))}
-        wiring.Component.__init__(self, self.ports() | ports)
-
-    def compile(self) -> tuple[list[int], list[tuple[int, int]]]:
-        """The words of all rows, and each row's first word and number of words."""
-        network, lanes = self.network, self.lanes
+        first = np.where(count, np.cumsum(count) - count, 0)  # an empty row's would not fit
+        weights = blank(size, self.word.size)
         synapses = network.synapses
-        lane = synapses.target % lanes
-        packed = self.packed(
+        self.fill(
+            weights,
+            at,
             weight=synapses.weight,
             stochastic=synapses.stochastic,
             channel=synapses.channel,
             place=synapses.target // lanes,
             delay=synapses.delay,
         )
-        # The rank of an entry among those of its axon and lane is its word in the row.
+        rows = packed(self.row, {"first": first, "count": count})
+        self.contents = {"weights": weights, "rows": rows}
+        ports = {"write_rows": In(write_port(unsigned(self.row.size), network.axons))}
+        wiring.Component.__init__(self, self.ports() | ports)
+
+    def placed(self) -> tuple[Ints, Ints]:
+        """The word of each synapse, and how many words each axon's row has."""
+        network, lanes = self.network, self.lanes
+        synapses = network.synapses
+        lane = synapses.target % lanes
         order = np.lexsort((synapses.delay, synapses.target, lane, synapses.axon))
-        axon, lane, packed = synapses.axon[order], lane[order], packed[order]
-        group = axon * lanes + lane
-        begins = np.searchsorted(group, group)
-        rank = np.arange(group.size) - begins
-        counts = np.zeros(network.axons, np.int64)
-        np.maximum.at(counts, axon, rank + 1)
-        first = np.where(counts, np.cumsum(counts) - counts, 0)  # an empty row's would not fit
-        entries = np.zeros((int(counts.sum()), lanes), object)
-        entries[first[axon] + rank, lane] = packed
-        places_ = np.stack((synapses.axon, synapses.target, synapses.delay))
-        met = np.unique(places_, axis=1, return_counts=True)[1]
-        self.joint = int(met.max(initial=1))
-        return self.words(entries), list(zip(first.tolist(), counts.tolist(), strict=True))
+        axon, lane = synapses.axon[order], lane[order]
+        met = _runs(axon, synapses.target[order], synapses.delay[order])
+        self.joint = int(np.diff(met).max(initial=1))
+        # The rank of an entry among those of its axon and lane is its word in the row.
+        begins = _runs(axon, lane)
+        del met, lane  # which may be large
+        word = np.arange(order.size)
+        word -= np.repeat(begins[:-1], np.diff(begins))
+        count = np.zeros(network.axons, np.int64)
+        np.maximum.at(count, axon, word + 1)
+        word += (np.cumsum(count) - count)[axon]
+        at = np.empty_like(order)
+        at[order] = word
+        return at, count
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        row = unsigned(self.row.size)
-        rows = table(m, "rows", row, self.contents["rows"], self.write_rows)
+        rows = table(m, "rows", self.contents["rows"], self.write_rows)
         waiting = Signal()  # a row was looked up, and is not begun
         begun = Signal(self.row)
         address = Signal.like(self.write_weights.addr)
@@ -354,3 +365,13 @@ class SparseRows(Rows):
             ]
         m.d.comb += self.busy.eq(waiting | (left != 0) | fetched | self.valid)
         return m
+
+
+def _runs(*columns: Ints) -> Ints:
+    """Where runs of equal rows begin, and where the last ends."""
+    size = columns[0].size
+    changes = np.zeros(size + 1, bool)
+    changes[[0, size]] = True
+    for column in columns:
+        changes[1:size] |= column[1:] != column[:-1]
+    return np.flatnonzero(changes)

@@ -20,6 +20,7 @@ from . import recorded
 from .core import Core
 from .neuron_core import NeuronCore
 from .pipeline import Pipeline
+from .words import packed, to_numbers
 
 PATIENCE = 1000  # clocks; more for cores whose ticks take longer
 
@@ -291,11 +292,7 @@ def _packed(fields: Fields, columns: Mapping[str, NDArray[np.int64]]) -> list[in
 
 def _words(layout: StructLayout, columns: Mapping[str, NDArray[np.int64]]) -> list[int]:
     """The words of a stream."""
-    total = np.zeros(next(iter(columns.values())).size, object)
-    for name, field in layout:
-        width = Shape.cast(field.shape).width
-        total |= (columns[name].astype(object) & ((1 << width) - 1)) << field.offset
-    return [int(word) for word in total]
+    return to_numbers(packed(layout, columns))
 
 
 def _hex(words: Sequence[int]) -> str:

@@ -62,11 +62,14 @@ def write(
     Raises
     ------
     TypeError, ValueError
-        `lsb` or `dt` is not a positive number; neurons of other modes than the datapath's.
+        `lsb` or `dt` is not a positive number; neurons of other modes than the datapath's; a core
+        that is not filled.
     """
     for what, scale in (("lsb", lsb), ("dt", dt)):
         if scale is not None and not (isfinite(scale) and scale > 0):
             raise ValueError(f"{what} must be > 0 and finite, in SI units, not {scale!r}")
+    if isinstance(circuit, Core) and not circuit.rows.filled:
+        raise ValueError("circuit must be filled: this core's synapse memory starts empty")
     if isinstance(circuit, Pipeline):
         bench = testbench.of_datapath(circuit, name, list(neurons) or [circuit.datapath.kind])
     elif isinstance(circuit, NeuronCore):

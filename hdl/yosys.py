@@ -11,6 +11,8 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
+from . import ram
+
 
 def run(script: str) -> str:
     """Run a Yosys script and return what it prints.
@@ -45,7 +47,7 @@ def load(component: Component, name: str) -> str:
         text,
         flags=re.M | re.S,
     )
-    return f"read_rtlil <<rtlil\n{text}\nrtlil\n"
+    return f"read_rtlil <<rtlil\n{text}{ram.modules(text)}\nrtlil\n"
 
 
 @cache

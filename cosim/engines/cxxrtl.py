@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Shape
 from amaranth.lib.wiring import Component
 from numpy.typing import ArrayLike, NDArray
 
 from ...hdl.neuron_core import NeuronCore
 from ...hdl.verilog import TOP
+from ...hdl.words import packed
 from ...models.integer.kind import Field, Fields, IntegerNeuron, checked, widest
 from ...models.integer.lif import IntegerLIF
 from .events import (
@@ -130,9 +130,7 @@ class CxxrtlCore:
         self._tables: list[NDArray[np.uint32]] = []
         if isinstance(core, NeuronCore) and core.profiles > 1:
             names = list(core.contents)
-            self._tables = [
-                chunks(getattr(core, f"write_{name}"), core.contents[name]) for name in names
-            ]
+            self._tables = [core.contents[name] for name in names]
         defines = [f"-DPAYLOAD={'int32_t' if width <= 32 else 'uint64_t'}"]
         defines.append("-DTABLES=" + " ".join(f"X({name}, {k})" for k, name in enumerate(names)))
         if self._readable:
@@ -156,11 +154,12 @@ class CxxrtlCore:
             raise ValueError("a core with a profile for each neuron is needed to load registers")
         if len(neurons) != self.n or {each.modes for each in neurons} != {self.kind.modes}:
             raise ValueError(f"neurons must be {self.n} with the modes {self.kind.modes}")
-        rows = [core.packed(list(each.registers.values())) for each in neurons]
-        self._tables = [
-            chunks(core.write_registers, rows),
-            chunks(core.write_profile, range(self.n)),
-        ]
+        columns = {
+            name: np.array([each.registers[name] for each in neurons])
+            for name in self.kind.register_fields
+        }
+        profiles = np.arange(self.n, dtype=np.uint32)[:, None]
+        self._tables = [packed(core.register_word, columns), profiles]
 
     def run(
         self,
@@ -232,13 +231,6 @@ class CxxrtlCore:
             bits = array.astype(np.int64).view(np.uint64) & np.uint64((1 << width) - 1)
             words, offset = words | bits << np.uint64(offset), offset + width
         return np.ascontiguousarray(words.astype(np.uint32) if offset <= 32 else words)
-
-
-def chunks(port: Any, contents: Sequence[int]) -> NDArray[np.uint32]:
-    """What a write port takes: words as rows of 32-bit chunks, lowest first."""
-    size = -(-Shape.cast(port.data.shape()).width // 32)
-    rows = b"".join(word.to_bytes(4 * size, "little") for word in contents)
-    return np.frombuffer(rows, np.uint32).reshape(-1, size)
 
 
 def split(words: NDArray[np.uint32], fields: Fields) -> dict[str, NDArray[np.int64]]:

@@ -13,8 +13,11 @@ using Core = cxxrtl_design::p_network__core;
 struct Job {
     const uint32_t *const *tables;  // contents, each word in as many chunks of 32 bits as it needs
     const int64_t *lengths;         // of the tables, in words
+    void (*refill)();           // puts the next arrivals in place of those that were taken
     const uint32_t *arrivals;
     int64_t n;                  // arrivals
+    int64_t taken;              // of them, by the core
+    int64_t all;                // there are no more
     uint32_t *events;           // taken events; those beyond `capacity` are counted, not stored
     int64_t capacity;
     const uint8_t *valid;       // clock by clock, repeated: an arrival is offered
@@ -31,7 +34,6 @@ struct Job {
     int64_t mutant;             // the number of the planted fault that acts, if faults are planted
     // Results.
     int64_t cycles;             // clocks since the end of reset
-    int64_t taken;              // arrivals that the core took
     int64_t given;              // events that it gave
     int64_t unstable;           // events withdrawn or changed while they waited
     int64_t waited;             // the sum of `pending` over the clocks
@@ -81,6 +83,7 @@ static void clock(Core &core, See see) {
 extern "C" __attribute__((visibility("default"), flatten)) void run(Job *given) {
     Job &job = *given;
     Core core;
+    job.refill();
 #define X(name, number) +1
     const int64_t tables = 0 TABLES;
 #undef X
@@ -122,6 +125,7 @@ extern "C" __attribute__((visibility("default"), flatten)) void run(Job *given) 
     bool waiting = false;
     uint32_t waiting_event = 0;
     while (extra < job.settle && idle < job.patience && job.given <= job.capacity) {
+        if (job.taken == job.n && !job.all) job.refill();
         bool offer = job.taken < job.n && job.valid[valid_at], accept = job.ready[ready_at];
         if (++valid_at == job.valid_length) valid_at = 0;
         if (++ready_at == job.ready_length) ready_at = 0;
@@ -161,7 +165,7 @@ extern "C" __attribute__((visibility("default"), flatten)) void run(Job *given) 
             job.taken++;
             idle = 0;
         }
-        extra += job.taken == job.n && ticks >= job.ticks && !pending;
+        extra += job.all && job.taken == job.n && ticks >= job.ticks && !pending;
     }
     job.dropped = core.p_dropped.template get<uint32_t>();
     job.saturated = core.p_saturated.template get<uint32_t>();

@@ -8,7 +8,7 @@ with the contents of its own memory files.
 import ctypes
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...hdl.core import QUEUE, Core
 from ...hdl.manifest import ports
-from ...models.integer.network import checked_events
+from ...hdl.words import Words
+from ...models.integer.network import Block, sorted_events
 from .events import PATIENCE, PERIODS, SETTLE, Spikes, checked_pattern, decode
 from .model import Model, from_component, from_verilog, library, wrong_ports
 
@@ -30,13 +31,13 @@ class Job(ctypes.Structure):
 
     _fields_ = tuple(
         (name, ctypes.c_void_p if name in (
-            "tables", "lengths", "arrivals", "events", "valid", "ready", "states"
+            "tables", "lengths", "refill", "arrivals", "events", "valid", "ready", "states"
         ) else ctypes.c_int64)
         for name in (
-            "tables", "lengths", "arrivals", "n", "events", "capacity", "valid", "valid_length",
-            "ready", "ready_length", "last_bit", "ticks", "settle", "patience", "states", "words",
-            "before", "mutant",
-            "cycles", "taken", "given", "unstable", "waited", "dropped", "saturated", "pending",
+            "tables", "lengths", "refill", "arrivals", "n", "taken", "all", "events", "capacity",
+            "valid", "valid_length", "ready", "ready_length", "last_bit", "ticks", "settle",
+            "patience", "states", "words", "before", "mutant",
+            "cycles", "given", "unstable", "waited", "dropped", "saturated", "pending",
         )
     )  # fmt: skip
 
@@ -124,7 +125,7 @@ class NetworkEngine:
         return engine
 
     def _build(
-        self, core: Core, model: Model, defines: Sequence[str], written: Mapping[str, list[int]]
+        self, core: Core, model: Model, defines: Sequence[str], written: Mapping[str, Words]
     ) -> None:
         self.core = core
         self._written = written  # the contents that a run writes through the ports
@@ -169,13 +170,39 @@ class NetworkEngine:
             Events of another type, shape or range; a pattern that never lets anything through;
             states of a Verilog file that are to be recorded.
         """
+        return self.run_blocks(
+            [(ticks, axons, steps)], steps, record, valid_pattern, ready_pattern, mutant, before
+        )
+
+    def run_blocks(
+        self,
+        blocks: Iterable[Block],
+        steps: int,
+        record: bool = False,
+        valid_pattern: ArrayLike | None = None,
+        ready_pattern: ArrayLike | None = None,
+        mutant: int = 0,
+        before: int = 0,
+    ) -> CoreNetworkRun:
+        """The same with events that come in blocks, of which only one is kept at a time.
+
+        Parameters
+        ----------
+        blocks : iterable of (ticks, axons, end)
+            As of `Network.run_blocks`; axons are what the port can carry.
+        steps, record, valid_pattern, ready_pattern, mutant, before
+            As of `run`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As of `run`.
+        """
         if record and not self._readable:
             raise ValueError("record must be False for a Verilog file, whose states are not known")
         core, n = self.core, self.core.network.n
-        carried = 1 << core.i.payload.shape()["end"].offset
-        arrivals = self._arrivals(*checked_events(ticks, axons, steps, carried), steps)
-        widths = {name: getattr(core, f"write_{name}").data.shape().width for name in self._written}
-        tables = [_chunks(words, widths[name]) for name, words in self._written.items()]
+        arrivals = _Arrivals(blocks, steps, 1 << core.i.payload.shape()["end"].offset)
+        tables = [np.ascontiguousarray(words) for words in self._written.values()]
         lengths = np.array([len(words) for words in self._written.values()], np.int64)
         addresses = (ctypes.c_void_p * len(tables))(*(table.ctypes.data for table in tables))
         valid = checked_pattern("valid_pattern", valid_pattern)
@@ -183,20 +210,26 @@ class NetworkEngine:
         events = np.empty(n * steps, np.uint32)
         queued = 2 * QUEUE * len(core.contents["weights"])  # clocks for the rows of all that waits
         chunks = -(-core.neurons.state.size // 32)
+        job: Job
+        refill = ctypes.CFUNCTYPE(None)(lambda: arrivals.refill(job))
         states = np.zeros((steps if record else 0, n, chunks), np.uint32)
         job = Job(
-            ctypes.cast(addresses, ctypes.c_void_p), lengths.ctypes.data, arrivals.ctypes.data,
-            arrivals.size, events.ctypes.data, events.size, valid.ctypes.data, valid.size,
-            ready.ctypes.data, ready.size, (n - 1).bit_length() + 1, steps, SETTLE,
+            ctypes.cast(addresses, ctypes.c_void_p), lengths.ctypes.data,
+            ctypes.cast(refill, ctypes.c_void_p), None, 0, 0, 0, events.ctypes.data, events.size,
+            valid.ctypes.data, valid.size, ready.ctypes.data, ready.size,
+            (n - 1).bit_length() + 1, steps, SETTLE,
             PATIENCE * n + queued + PERIODS * (valid.size + ready.size),
             states.ctypes.data, n if record else 0, before, mutant,
         )  # fmt: skip
         self._run(ctypes.byref(job))
+        if arrivals.error is not None:
+            raise arrivals.error
         spikes, violations = decode(events[: min(job.given, events.size)], n, steps)
         if job.given > events.size:
             violations.append(f"{job.given} events, more than the {events.size} possible")
-        if job.taken < arrivals.size:
-            violations.append(f"hung: took {job.taken} of {arrivals.size} arrivals")
+        if job.taken < job.n or not job.all:
+            taken = arrivals.offered - job.n + job.taken
+            violations.append(f"hung: took {taken} of {arrivals.offered} arrivals")
         if job.unstable:
             violations.append(f"{job.unstable} events withdrawn or changed while they waited")
         return CoreNetworkRun(
@@ -209,15 +242,6 @@ class NetworkEngine:
             job.waited,
             tuple(violations),
         )
-
-    def _arrivals(
-        self, ticks: NDArray[np.int64], axons: NDArray[np.int64], steps: int
-    ) -> NDArray[np.uint32]:
-        """The events of each tick, and its end."""
-        end = 1 << self.core.i.payload.shape()["end"].offset
-        order = np.argsort(ticks, kind="stable")
-        ends = np.searchsorted(ticks[order], np.arange(steps), side="right")
-        return np.insert(axons[order], ends, end).astype(np.uint32)
 
     def _split(self, states: NDArray[np.uint32]) -> dict[str, NDArray[np.int64]]:
         """Each state from memory words in chunks."""
@@ -238,13 +262,44 @@ class NetworkEngine:
         return found
 
 
+class _Arrivals:
+    """What comes in, a block at a time: the events of each tick, and its end.
+
+    Attributes
+    ----------
+    offered : int
+        Arrivals so far.
+    error : Exception, optional
+        What was wrong with a block; a run ends there.
+    """
+
+    def __init__(self, blocks: Iterable[Block], steps: int, end: int) -> None:
+        self._blocks = sorted_events(blocks, steps, exist=end)
+        self._end = end
+        self._next = self._made()
+        self.offered = 0
+        self.error: Exception | None = None
+
+    def _made(self) -> NDArray[np.uint32] | None:
+        """The next block; none after the last."""
+        for axons, bounds in self._blocks:
+            return np.insert(axons, bounds[1:], self._end).astype(np.uint32)
+        return None
+
+    def refill(self, job: Job) -> None:
+        """Hand the next block over, and make the one after it."""
+        try:
+            self._now = self._next
+            assert self._now is not None
+            self._next = self._made()
+            job.arrivals, job.n, job.taken = self._now.ctypes.data, self._now.size, 0
+            job.all = self._next is None
+            self.offered += self._now.size
+        except Exception as error:  # which the harness cannot pass on
+            self.error, job.all, job.patience = error, True, 0
+
+
 def _tables(core: Core) -> str:
     """The option of the harness that names the memories which a run writes."""
     tables = " ".join(f"X({name}, {number})" for number, name in enumerate(core.contents))
     return f"-DTABLES={tables}"
-
-
-def _chunks(words: list[int], width: int) -> NDArray[np.uint32]:
-    """Words as chunks of 32 bits, lowest first."""
-    size = max(1, -(-width // 32))
-    return np.frombuffer(b"".join(word.to_bytes(4 * size, "little") for word in words), np.uint32)

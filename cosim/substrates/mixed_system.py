@@ -20,6 +20,7 @@ import numpy as np
 from ...analog.bombardment import EDGE, LONGEST, RELTOL
 from ...analog.group import Group
 from ...analog.group import Synapse as GroupSynapse
+from ...hdl.core import Core
 from ...models.integer.quantise_network import QuantisedNetwork, quantise_network
 from ...models.reference.elements import Drive, Poisson, Population, SpikeTrains
 from ...models.units import show
@@ -27,7 +28,7 @@ from ..lockstep.system import System
 from ..network_experiment import MixedSpiceTable, NetworkExperiment
 from .core import quantiser
 from .mixed_neuron import MixedNeuron
-from .network import cores_for, slots_for
+from .network import slots_for, weight_width
 
 _RELAYED = 1.5  # weight of a relay's event, in thresholds
 _PS = 1e-12
@@ -232,12 +233,13 @@ def system(
     late[axons == core.made.clock] = 0.0
     times = np.rint((ticks + late) * (timing.tick * timing.clock)).astype(np.int64)
     order = np.argsort(times, kind="stable")
-    width = timing.width * timing.clock * _PS
+    width, network = timing.width * timing.clock * _PS, core.made.network
+    most = network.n + int(np.bincount(ticks).max())  # events of a tick
     synapses = tuple(GroupSynapse(0, each.design) for each in neuron.synapses)
     group = Group((replace(lif, attached=()),), (neuron.current,), synapses, RELTOL)
     return System(
         (group,) * experiment.sizes[transistors(experiment)],
-        cores_for([core.made.network], [ticks])[0],
+        Core(network, weight_width=weight_width(network), events=most),
         core.axon, core.routes,
         timing.clock, timing.tick, timing.width, timing.gap, timing.delay,
         LONGEST * width, EDGE * width,

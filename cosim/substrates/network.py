@@ -15,18 +15,19 @@ The mean field must have one fixed point, and a stable one: else the rates depen
 starts, or oscillate.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from scipy.stats import binom, poisson
 
 from ...hdl import datapath_cells
 from ...hdl.core import Core
-from ...hdl.synapses import SparseRows
-from ...models.integer.network import Network, NetworkRun
+from ...models.integer.network import Network, NetworkRun, Synapses
 from ...models.integer.quantise_network import QuantisedNetwork, quantise_network
-from ...models.reference.network import simulate
+from ...models.reference.network import Projection, simulate
 from ...models.theory import correlated_input, fokker_planck, states
 from ...models.theory.mean_field import FixedPoint, fixed_points
 from ...models.theory.stability import stability
@@ -41,6 +42,8 @@ from ..observables import Floats, Ints
 from .core import quantiser
 
 Progress = Callable[[str], None]
+
+_UNLIKELY = 1e-12  # that the sums of a core are too narrow for a seed: it would be refused, or seen
 
 
 def quantised(experiment: NetworkExperiment, seed: int) -> QuantisedNetwork:
@@ -131,12 +134,14 @@ def run(experiment: NetworkExperiment, progress: Progress) -> Findings:
     bench = Bench.of(experiment)
     progress(f"{experiment.name}: theory")
     missed = theory(bench)
-    made = [quantised(experiment, seed) for seed in bench.seeds]
-    rates = predict(made[0])
+    made = quantised(experiment, bench.seeds[0])
+    circuit = _circuit(made, bench.steps)
+    made = replace(made, network=circuit.network)  # large networks are in memory one at a time
+    rates = predict(made)
     progress(f"{experiment.name}: reference")
     reference = reference_rates(bench, rates, missed)
     progress(f"{experiment.name}: RTL")
-    _rtl(bench, made, rates, reference)
+    _rtl(bench, made, circuit, rates, reference)
     return bench.findings
 
 
@@ -207,18 +212,16 @@ def stepped(bench: Bench, rates: Rates, k: int) -> Cause:
     return Cause("time step, and finite jumps instead of diffusion", show(bench.dt, "s"), change)
 
 
-def _rtl(bench: Bench, made: list[QuantisedNetwork], rates: Rates, reference: Floats) -> None:
-    experiment = bench.experiment
-    events = [each.events(bench.steps, seed) for each, seed in zip(made, bench.seeds, strict=True)]
-    cores = cores_for([each.network for each in made], [ticks for ticks, _ in events])
-    engine = NetworkEngine(cores[0])
+def _rtl(
+    bench: Bench, made: QuantisedNetwork, circuit: Core, rates: Rates, reference: Floats
+) -> None:
+    experiment, n = bench.experiment, circuit.network.n
+    engine = NetworkEngine(circuit)
     points, measured, runs = [], [], []
-    for seed, core, each, given in zip(bench.seeds, cores, made, events, strict=True):
-        engine.core.contents.update(core.contents)
-        done = engine.run(*given, bench.steps)
-        model = each.network.run(*given, bench.steps)
+    for seed in bench.seeds:
+        done, model = _played(bench, engine, seed)
         at = f"seed {seed}: {done.spikes[0].size} spikes, {model.operations} operations"
-        points.append(Point(at, _differences(done, model, each.network.n), 0, ()))
+        points.append(Point(at, _differences(done, model, n), 0, ()))
         measured.append(bench.counted(*done.spikes))
         runs.append(done.spikes)
     bench.check("differences from the integer network", "", "rtl", "all populations", *points)
@@ -239,21 +242,51 @@ def _rtl(bench: Bench, made: list[QuantisedNetwork], rates: Rates, reference: Fl
         resolution = experiment.check.rate * of_all
         point = Point(f"mean of {count} runs", float(found[:, k].mean()), of_all, terms, resolution)
         bench.check("rate", "Hz", "rtl", name, point)
-        _explain(bench, made[0], rates, k, float(correlated[k]), point)
+        _explain(bench, made, rates, k, float(correlated[k]), point)
     bench.rates("rtl", found, predicted.mean(axis=0))
-    _tables(bench, made[0], rates, found.mean(axis=0) / reference.mean(axis=0) - 1)
-    _state(bench, made[0].network.n, runs)
+    _tables(bench, made, rates, found.mean(axis=0) / reference.mean(axis=0) - 1)
+    _state(bench, n, runs)
 
 
-def cores_for(networks: list[Network], ticks: list[Ints]) -> list[Core]:
-    """Cores of one circuit, with the contents that each network needs."""
-    largest = max(int(np.abs(each.synapses.weight).max()) for each in networks)
-    width = largest.bit_length() + (len(networks[0].kind.sums) == 1)  # a sign, or two channels
-    rows = [SparseRows(each, width, 1) for each in networks]
-    most = networks[0].n + max(int(np.bincount(each).max(initial=0)) for each in ticks)
-    joint = max(each.joint for each in rows)
-    words = max(len(each.contents["weights"]) for each in rows)
-    return [Core(each, "sparse", width, 1, most, joint, words) for each in networks]
+def weight_width(network: Network) -> int:
+    """Bits of the weights in a core for this network."""
+    largest = int(np.abs(network.synapses.weight).max(initial=1)).bit_length()
+    return largest + (len(network.kind.sums) == 1)  # a sign, or two channels
+
+
+def _circuit(made: QuantisedNetwork, steps: int) -> Core:
+    """The core for a network with the connections of any seed; it has no synapses yet.
+
+    Its sums are wide enough for the events and the joint synapses that any seed is likely to have.
+    """
+    network, words = made.network, max(2, made.network.synapses.weight.size)
+    most, joint = network.n + (made.clock is not None), 1
+    for rate, axons in made.poisson:
+        most += int(poisson.isf(_UNLIKELY / steps, rate * made.dt * axons.size))
+    for link in made.projections:
+        if isinstance(link.source, Projection):
+            pre, each = link.source.pre.n, link.synapses // link.source.post.n
+            pairs = pre * link.source.post.n
+            more = binom.sf(np.arange(each + 1), each, 1 / pre)  # binom.isf fails so far out
+            joint = max(joint, int((more > _UNLIKELY / pairs).sum()))
+    bare = Network(
+        network.neurons, network.axons, Synapses([], [], []), network.loop, network.shift,
+        network.slots, network.seed,
+    )  # fmt: skip
+    return Core(bare, "sparse", weight_width(network), 1, most, joint, words, filled=False)
+
+
+def _played(bench: Bench, engine: NetworkEngine, seed: int) -> tuple[CoreNetworkRun, NetworkRun]:
+    """The runs of a seed: of the core, and of the integer network."""
+    gc.collect()  # a core has references in cycles; that of the seed before may be large
+    circuit, made = engine.core, quantised(bench.experiment, seed)
+    core = Core(
+        made.network, "sparse", circuit.rows.weight.width, 1, circuit.events, circuit.joint,
+        len(circuit.contents["weights"]), filled=False,
+    )  # fmt: skip
+    circuit.contents.update(core.contents)
+    done = engine.run_blocks(made.blocks(bench.steps, seed), bench.steps)
+    return done, made.network.run_blocks(made.blocks(bench.steps, seed), bench.steps)
 
 
 def _differences(done: CoreNetworkRun, model: NetworkRun, n: int) -> int:
@@ -321,7 +354,7 @@ def _tables(bench: Bench, made: QuantisedNetwork, rates: Rates, error: Floats) -
     bench.findings.platforms.append(Row(experiment.name, "rtl", bench.setting, facts))
 
 
-def _state(bench: _Bench, n: int, runs: Sequence[tuple[Ints, Ints]]) -> None:
+def _state(bench: Bench, n: int, runs: Sequence[tuple[Ints, Ints]]) -> None:
     """The state of the core's runs beside the theory's, in the table of platforms."""
     network = replace(bench.experiment.mean_field(), dt=None)
     (point,) = fixed_points(network, 1 / bench.dt)

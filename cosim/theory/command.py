@@ -111,7 +111,10 @@ FREQUENCIES = _range("--frequency", "Hz", "frequency (default: 60 from 1 Hz to 1
 RATES = Option("--rates", "Hz", "summed rate of each kind of synapse", required=True, many=True)
 WEIGHTS = Option("--weights", "V", "jump of each kind; < 0 inhibits", required=True, many=True)
 NETWORK = Option(
-    "file", FILE, "network file, or ei-network, brunel-ai or brunel-network", required=True
+    "file",
+    FILE,
+    "network file, or ei-network, brunel-ai, brunel-12500 or brunel-network",
+    required=True,
 )
 POINT = Option("--point", WHOLE, "number of the fixed point, as `network` lists them", "1")
 MAX_RATE = Option("--max-rate", "Hz", "upper end of the search; needed where a t_ref is 0")

@@ -20,8 +20,9 @@ and tick (`noise.synapse_random`, key: one word of a generator per tick), so her
 events does not matter, and two events of one axon in one tick act alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -32,8 +33,19 @@ from .kind import IntegerNeuron, check_parameters, first_outside, gather
 from .noise import ADDRESS_BITS, Noise, synapse_random, xorshift32
 
 Array = NDArray[np.int64]
+Block = tuple[
+    ArrayLike, ArrayLike, int
+]  # ticks and axons of events, all before the tick given last
 
 WEIGHTS = -(1 << 31), (1 << 32) - 1  # 32 bits, with or without sign: sums fit 64 bits
+_TYPES: dict[str, type[np.signedinteger]] = {
+    "axon": np.int32,
+    "target": np.int32,
+    "weight": np.int64,
+    "delay": np.int32,
+    "channel": np.int8,
+    "stochastic": np.int8,
+}
 
 
 class Synapses:
@@ -48,8 +60,16 @@ class Synapses:
     Raises
     ------
     TypeError, ValueError
-        Arrays that are not of integers or not equally long; the first weight out of range.
+        Arrays that are not of integers or not equally long; the first weight out of range, or
+        another number that its type cannot hold: 8 bits for `channel` and `stochastic`, else 32.
     """
+
+    axon: NDArray[np.int32]
+    target: NDArray[np.int32]
+    weight: Array
+    delay: NDArray[np.int32]
+    channel: NDArray[np.int8]
+    stochastic: NDArray[np.int8]
 
     def __init__(
         self,
@@ -60,7 +80,7 @@ class Synapses:
         channel: ArrayLike | None = None,
         stochastic: ArrayLike | None = None,
     ) -> None:
-        nothing = np.zeros(np.size(axon), np.int64)
+        nothing = np.zeros(np.size(axon), np.int8)
         columns = _columns(
             axon=axon,
             target=target,
@@ -69,12 +89,14 @@ class Synapses:
             channel=nothing if channel is None else channel,
             stochastic=nothing if stochastic is None else stochastic,
         )
-        self.axon, self.target, self.weight, self.delay, self.channel, self.stochastic = columns
-        if (bad := first_outside(self.weight, *WEIGHTS)) is not None:
-            raise ValueError(
-                f"weight must be in {WEIGHTS[0]} .. {WEIGHTS[1]}, not {self.weight[bad]}"
-                f" (synapse {bad[0]})"
-            )
+        for (name, kind), values in zip(_TYPES.items(), columns, strict=True):
+            limits = np.iinfo(kind)
+            low, high = WEIGHTS if name == "weight" else (int(limits.min), int(limits.max))
+            if (bad := first_outside(values, low, high)) is not None:
+                raise ValueError(
+                    f"{name} must be in {low} .. {high}, not {values[bad]} (synapse {bad[0]})"
+                )
+            setattr(self, name, values.astype(kind))
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,12 +212,15 @@ class Network:
         for row, name in zip(self.start, self.kind.state, strict=True):
             if name in self.kind.start:
                 row[:] = self.registers[names.index(self.kind.start[name])][profile]
-        order = np.argsort(synapses.axon, kind="stable")
+        axon = synapses.axon
+        sort: Array | slice = slice(None)  # if they are sorted already, nothing is copied
+        if (axon[1:] < axon[:-1]).any():
+            sort = np.argsort(axon, kind="stable")
         self._sorted = tuple(
-            getattr(synapses, name)[order]
+            getattr(synapses, name)[sort]
             for name in ("target", "weight", "delay", "channel", "stochastic")
         )
-        self._first = np.searchsorted(synapses.axon[order], np.arange(axons + 1)).astype(np.int64)
+        self._first = np.searchsorted(axon[sort], np.arange(axons + 1)).astype(np.int64)
 
     @property
     def seeds(self) -> tuple[int, int, int]:
@@ -229,11 +254,26 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            See `checked_events`.
+            See `sorted_events`.
         """
-        at, on = checked_events(ticks, axons, steps, self.axons)
-        order = np.argsort(at, kind="stable")
-        on, bounds = on[order], np.searchsorted(at[order], np.arange(steps + 1))
+        return self.run_blocks([(ticks, axons, steps)], steps, record)
+
+    def run_blocks(self, blocks: Iterable[Block], steps: int, record: bool = False) -> NetworkRun:
+        """The same with events that come in blocks, of which only one is kept at a time.
+
+        Parameters
+        ----------
+        blocks : iterable of (ticks, axons, end)
+            Ticks and axons as those of `run`; ticks are in `end` of the block before .. ``end -
+            1``. The last end is `steps`.
+        steps, record
+            As of `run`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            See `sorted_events`.
+        """
         kind, n = self.kind, self.n
         names = list(kind.inputs)
         rows = np.array([names.index(name) for name in kind.sums])
@@ -247,8 +287,13 @@ class Network:
         looped = np.empty(0, np.int64)
         spikes, saturated, operations = [], 0, 0
         target, weight, delay, channel, stochastic = self._sorted
-        for t in range(steps):
-            for events in (on[bounds[t] : bounds[t + 1]], looped):
+        outside = (
+            axons[first:end]
+            for axons, bounds in sorted_events(blocks, steps, self.axons)
+            for first, end in pairwise(bounds)
+        )
+        for t, given in enumerate(outside):
+            for events in (given, looped):
                 operations += _deliver(
                     events, self._first, target, weight, delay, channel, stochastic,
                     self.target_bits, key, sums, t,
@@ -277,33 +322,42 @@ class Network:
         )
 
 
-def checked_events(
-    ticks: ArrayLike, axons: ArrayLike, steps: int, exist: int
-) -> tuple[Array, Array]:
-    """Ticks and axons of events, as arrays.
+def sorted_events(
+    blocks: Iterable[Block], steps: int, exist: int
+) -> Iterator[tuple[Array, NDArray[np.intp]]]:
+    """Axons of the events of each block, by tick; where each tick begins among them, and the end.
 
     Raises
     ------
     TypeError, ValueError
-        Arrays that are not of integers or not equally long; the first event beyond `steps` ticks
-        or the axons that `exist`; `steps` that is no integer or out of range.
+        Arrays that are not of integers or not equally long; the first event beyond the ticks of its
+        block or the axons that `exist`; `steps` that is no integer or out of range, or not where
+        the blocks end.
     """
     check_parameters(SimpleNamespace(steps=steps), {"steps": (1, 1 << 31)})
-    at, on = _columns(ticks=ticks, axons=axons)
-    for name, values, high in (("ticks", at, steps - 1), ("axons", on, exist - 1)):
-        if (bad := first_outside(values, 0, high)) is not None:
-            raise ValueError(f"{name} must be in 0 .. {high}, not {values[bad]} (event {bad[0]})")
-    return at, on
+    begin = 0
+    for ticks, axons, end in blocks:
+        at, on = _columns(ticks=ticks, axons=axons)
+        for name, values, low, high in (("ticks", at, begin, end - 1), ("axons", on, 0, exist - 1)):
+            if (bad := first_outside(values, low, high)) is not None:
+                raise ValueError(
+                    f"{name} must be in {low} .. {high}, not {values[bad]} (event {bad[0]})"
+                )
+        order = np.argsort(at, kind="stable")
+        yield on[order].astype(np.int64), np.searchsorted(at[order], np.arange(begin, end + 1))
+        begin = end
+    if begin != steps:
+        raise ValueError(f"blocks must end at steps = {steps}, not {begin}")
 
 
-def _columns(**columns: ArrayLike) -> tuple[Array, ...]:
+def _columns(**columns: ArrayLike) -> tuple[NDArray[np.integer], ...]:
     """Arrays of integers, one-dimensional, all as long as the first."""
     arrays = []
     for name, values in columns.items():
         array = np.asarray(values)
         if array.size and (array.dtype == np.uint64 or not np.issubdtype(array.dtype, np.integer)):
             raise TypeError(f"{name} must be signed integers, not {array.dtype}")
-        arrays.append(array.astype(np.int64))
+        arrays.append(array if array.size else array.astype(np.int64))
         if array.shape != (arrays[0].size,):
             raise ValueError(
                 f"{name} must have shape ({arrays[0].size},), as {next(iter(columns))},"
@@ -316,11 +370,11 @@ def _columns(**columns: ArrayLike) -> tuple[Array, ...]:
 def _deliver(
     events: Array,
     first: Array,
-    target: Array,
+    target: NDArray[np.int32],
     weight: Array,
-    delay: Array,
-    channel: Array,
-    stochastic: Array,
+    delay: NDArray[np.int32],
+    channel: NDArray[np.int8],
+    stochastic: NDArray[np.int8],
     target_bits: int,
     key: np.uint32,
     sums: Array,

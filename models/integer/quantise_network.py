@@ -28,7 +28,7 @@ network is TrueNorth's if no neuron has synapses of more than four weights, or m
 chip an axon carries one spike in a tick; here a Poisson input may bring several.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import inf
@@ -55,9 +55,11 @@ from .quantise_truenorth import QuantisedTrueNorth
 from .quantised import Loss, Quantised
 
 Ints = NDArray[np.int64]
+Columns = tuple[NDArray[np.int32], NDArray[np.int32], Ints, NDArray[np.int32]]
 Floats = NDArray[np.float64]
 
 _TYPES, _AXONS = 4, 256  # of a neuron of TrueNorth
+_DRAWN = 1 << 20  # numbers of Poisson spikes in a block of events
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,19 +155,30 @@ class QuantisedNetwork:
         seed : int
             Of the Poisson inputs, >= 0.
         """
+        ticks, axons = zip(*((ticks, on) for ticks, on, _ in self.blocks(steps, seed)), strict=True)
+        return np.concatenate(ticks), np.concatenate(axons)
+
+    def blocks(self, steps: int, seed: int) -> Iterator[tuple[Ints, Ints, int]]:
+        """The same events in blocks of ticks, as `Network.run_blocks` takes them."""
         check_integer("steps", steps, 1)
         check_integer("seed", seed, 0)
-        rng = np.random.default_rng(seed)
-        parts = [self.trains[:, self.trains[0] < steps]]
-        for rate, axons in self.poisson:
-            counts = rng.poisson(rate * self.dt, (steps, axons.size))
-            tick, neuron = np.nonzero(counts)
-            once = np.stack((tick, axons[neuron]))
-            parts.append(np.repeat(once, counts[tick, neuron], axis=1))
-        if self.clock is not None:
-            parts.append(np.stack((np.arange(steps), np.full(steps, self.clock))))
-        ticks, on = np.concatenate(parts, axis=1)
-        return ticks, on
+        streams = np.random.default_rng(seed).spawn(len(self.poisson))
+        drawn = sum(axons.size for _, axons in self.poisson)
+        length = max(1, _DRAWN // max(1, drawn))
+        for first in range(0, steps, length):
+            end = min(first + length, steps)
+            inside = (self.trains[0] >= first) & (self.trains[0] < end)
+            parts = [self.trains[:, inside]]
+            for stream, (rate, axons) in zip(streams, self.poisson, strict=True):
+                counts = stream.poisson(rate * self.dt, (end - first, axons.size))
+                tick, neuron = np.nonzero(counts)
+                once = np.stack((first + tick, axons[neuron]))
+                parts.append(np.repeat(once, counts[tick, neuron], axis=1))
+            if self.clock is not None:
+                every = np.arange(first, end)
+                parts.append(np.stack((every, np.full_like(every, self.clock))))
+            ticks, on = np.concatenate(parts, axis=1)
+            yield ticks, on, end
 
 
 def quantise_network(
@@ -211,7 +224,7 @@ def quantise_network(
         **{f"projection {k}": each for k, each in enumerate(projections)},
         **{f"Poisson input {k}": each for k, each in enumerate(poisson)},
     }
-    synapses = [np.empty((4, 0), np.int64)]  # axon, target, weight, delay
+    synapses = [_columns(*np.empty((4, 0), np.int64))]
     reports = []
     for number, (name, source) in enumerate(sources.items()):
         made = neurons[id(source.post)].quantised
@@ -221,7 +234,7 @@ def quantise_network(
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name}: {error}") from None
         own = first[id(source.pre if isinstance(source, Projection) else source)]
-        synapses.append(np.stack((own + pre, first[id(source.post)] + post, weight, ticks - 1)))
+        synapses.append(_columns(own + pre, first[id(source.post)] + post, weight, ticks - 1))
         reports.append(_lost(source, made.kick, jump, weight, seconds, ticks, dt))
     held = np.concatenate([np.full(each.population.n, each.clock) for each in neurons.values()])
     clock = None
@@ -229,8 +242,8 @@ def quantise_network(
         clock, axons = axons, axons + 1
         (driven,) = held.nonzero()
         nothing = np.zeros_like(driven)
-        synapses.append(np.stack((nothing + clock, driven, held[driven], nothing)))
-    axon, target, weight, delay = np.concatenate(synapses, axis=1)
+        synapses.append(_columns(nothing + clock, driven, held[driven], nothing))
+    axon, target, weight, delay = _sorted(synapses)
     report = tuple(
         replace(each, headroom=_headroom(target, weight, each, first[key]))
         for key, each in neurons.items()
@@ -334,6 +347,25 @@ def _draw(
     return from_each, targets.target.astype(np.int64), jump, delay
 
 
+def _columns(axon: Ints, target: Ints, weight: Ints, delay: Ints) -> Columns:
+    """Synapses, in as little memory as their numbers take."""
+    return axon.astype(np.int32), target.astype(np.int32), weight, delay.astype(np.int32)
+
+
+def _sorted(parts: list[Columns]) -> Columns:
+    """The columns of all parts, by axon. As they may be large, the parts are used up."""
+    axons, targets, weights, delays = (list(column) for column in zip(*parts, strict=True))
+    parts.clear()
+    axon = np.concatenate(axons)
+    order = np.argsort(axon, kind="stable")
+    columns = []
+    for column in (axons, targets, weights, delays):
+        columns.append(np.concatenate(column)[order])
+        column.clear()
+    axon, target, weight, delay = columns
+    return axon, target, weight, delay
+
+
 def _ticks(delay: Floats, dt: float, slots: int) -> Ints:
     """Delays in ticks, of the integer network's `slots`."""
     ticks = np.maximum(np.rint(delay / dt), 1).astype(np.int64)
@@ -368,7 +400,9 @@ def _lost(
     )
 
 
-def _headroom(target: Ints, weight: Ints, each: QuantisedPopulation, first: int) -> float:
+def _headroom(
+    target: NDArray[np.int32], weight: Ints, each: QuantisedPopulation, first: int
+) -> float:
     """See `QuantisedPopulation`; its neurons are numbered from `first` on."""
     end = first + each.population.n
     inside = (target >= first) & (target < end)
@@ -379,7 +413,7 @@ def _headroom(target: Ints, weight: Ints, each: QuantisedPopulation, first: int)
     return float(each.quantised.largest_input / largest) if largest else inf
 
 
-def _check_axon_types(target: Ints, weight: Ints) -> None:
+def _check_axon_types(target: NDArray[np.int32], weight: Ints) -> None:
     """Refuse a neuron with more weights, or more synapses, than TrueNorth has."""
     different = np.unique(np.stack((target, weight)), axis=1)[0]
     for found, most, what, of in (

@@ -31,6 +31,7 @@ from rheobase.hdl.core import Core
 from rheobase.hdl.manifest import ports
 from rheobase.hdl.neurons import datapath
 from rheobase.hdl.pipeline import Pipeline
+from rheobase.hdl.words import to_numbers
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -187,7 +188,7 @@ class CoreNetlist:
             given["rst"] = 1
             clock(given)
             for name, words in self.core.contents.items():
-                for address, word in enumerate(words):
+                for address, word in enumerate(to_numbers(words)):
                     port = {"en": 1, "addr": address, "data": word}
                     clock(given | {f"write_{name}__{part}": port[part] for part in port})
             given["rst"] = 0

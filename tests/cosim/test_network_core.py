@@ -17,6 +17,7 @@ from rheobase.hdl import core as core_module
 from rheobase.hdl.accumulators import Accumulators
 from rheobase.hdl.core import Core
 from rheobase.hdl.synapses import SparseRows
+from rheobase.hdl.words import from_numbers, packed, to_numbers
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.network import Network, NetworkRun, Synapses
 from tests.networks import FAMILIES, Family, random_events, random_network
@@ -216,12 +217,14 @@ def test_operations_with_too_long_a_delay_are_counted_and_change_nothing() -> No
     core = Core(network, weight_width=10)
     assert isinstance(core.rows, SparseRows)
     s = network.synapses
-    packed = core.rows.packed(weight=s.weight, channel=s.channel, place=s.target, delay=s.delay)
+    columns = {"weight": s.weight, "channel": s.channel, "place": s.target, "delay": s.delay}
+    entries = to_numbers(packed(core.rows.entry, columns | {"stochastic": s.stochastic}))
     late = [np.flatnonzero(s.axon == axon)[0] for axon in (1, 2, 17)]  # axons without a neuron
-    words, rows = core.contents["weights"], core.contents["rows"]
+    words, rows = (to_numbers(core.contents[name]) for name in ("weights", "rows"))
     for synapse in late:
         first = rows[s.axon[synapse]] % (1 << core.rows.row["count"].offset)
-        words[words.index(packed[synapse], first)] |= 3 << core.rows.entry["delay"].offset
+        words[words.index(entries[synapse], first)] |= 3 << core.rows.entry["delay"].offset
+    core.contents["weights"] = from_numbers(words, core.rows.word.size)
     names = ("axon", "target", "weight", "delay")
     without = Synapses(*(np.delete(getattr(s, name), late) for name in names))
     other = Network(network.neurons, network.axons, without, network.loop, network.shift, 4)
@@ -252,6 +255,55 @@ def test_the_write_ports_make_it_another_network(layout: Any, profiles: int) -> 
     assert cores[0].contents.keys() == cores[1].contents.keys()
     cores[0].contents.update(cores[1].contents)
     assert faults(wanted, engine.run(*events, STEPS, record=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("layout", "lanes", "single_port"),
+    [("sparse", 1, False), ("sparse", 2, True), ("dense", 4, False)],
+)
+def test_a_memory_that_starts_empty_is_loaded(layout: Any, lanes: int, single_port: bool) -> None:
+    """Through its port; a core that was loaded with one word altered is another."""
+    family, rng = FAMILIES["lif shift"], Random(3)
+    network = random_network(family, rng, 21, 3, 5, 2, dense=layout == "dense")
+    core = Core(network, layout, 10, lanes, single_port=single_port, filled=False)
+    events = random_events(network, rng, STEPS, 5)
+    wanted = checked(core, events, STEPS)
+    word = int(np.flatnonzero(core.contents["weights"].any(axis=1))[-1])
+    core.contents["weights"][word, 0] ^= 1 << 8  # of a weight
+    got = NetworkEngine(core).run(*events, STEPS, record=True)
+    assert "spikes" in faults(wanted, got)
+
+
+def test_events_may_come_in_blocks() -> None:
+    family, rng = FAMILIES["lif shift"], Random(4)
+    network = random_network(family, rng, 20, 3, 5, 4)
+    ticks, axons = map(np.array, random_events(network, rng, STEPS, 5))
+    blocks = [
+        (ticks[own], axons[own], end)
+        for begin, end in ((0, 1), (1, 90), (90, STEPS))
+        for own in [(ticks >= begin) & (ticks < end)]
+    ]
+    wanted = network.run(ticks, axons, STEPS, record=True)
+    engine = NetworkEngine(Core(network, "sparse", 10))
+    for patterns in ({}, stalls(2)):
+        got = engine.run_blocks(iter(blocks), STEPS, record=True, **patterns)
+        assert faults(wanted, got) == []
+    parts = network.run_blocks(iter(blocks), STEPS, record=True)
+    assert all(map(np.array_equal, parts.spikes, wanted.spikes))
+    assert all(
+        np.array_equal(parts.recorded[name], wanted.recorded[name]) for name in wanted.recorded
+    )
+    for wrong, error in (
+        (blocks[:2], "blocks must end at steps = 200, not 90"),
+        ([blocks[0], (ticks[:0], axons[:0], 0)], "blocks must end at steps = 200, not 0"),
+        (
+            [blocks[0], ([150], [0], 90), blocks[2]],
+            r"ticks must be in 1 .. 89, not 150 \(event 0\)",
+        ),
+    ):
+        for run in (engine.run_blocks, network.run_blocks):
+            with pytest.raises(ValueError, match=error):
+                run(wrong, STEPS)
 
 
 def test_neurons_without_synapses_run() -> None:

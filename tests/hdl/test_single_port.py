@@ -8,6 +8,7 @@ from amaranth.hdl import Const
 from amaranth.sim import Simulator
 
 from rheobase.hdl.synapses import DenseRows, Rows, SparseRows
+from rheobase.hdl.words import to_numbers
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.network import Network, Synapses
 
@@ -24,7 +25,7 @@ def network() -> Network:
 def served(rows: Rows, axons: list[int]) -> list[Row]:
     """Operations of each lane, while words are written again with what they have."""
     rng, found = np.random.default_rng(2), [[] for _ in range(LANES)]
-    words = rows.contents["weights"]
+    words = to_numbers(rows.contents["weights"])
 
     async def bench(ctx: Any) -> None:
         left, quiet = list(axons), 0

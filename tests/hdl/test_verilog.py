@@ -15,6 +15,7 @@ import yaml
 
 from rheobase.hdl import emit, verilog
 from rheobase.hdl.neuron_core import NeuronCore
+from rheobase.hdl.words import to_numbers
 from rheobase.models.integer.lif import IntegerLIF
 from tests import benches
 from tests.delivered import CIRCUITS, deliver
@@ -135,9 +136,10 @@ def test_memory_files_hold_the_contents(tmp_path: Path) -> None:
     """Word for word, as they are written through the ports at run time; other memories are zero."""
     deliver(folder := tmp_path / "network_core")
     core = CIRCUITS["network_core"][0]()
+    contents = {name: to_numbers(words) for name, words in core.contents.items()}
     for memory, about in manifest_of(folder)["memories"].items():
         words = [int(word, 16) for word in (folder / about["file"]).read_text().split()]
-        assert words == core.contents.get(memory.split(".")[-1], [0] * about["words"])
+        assert words == contents.get(memory.split(".")[-1], [0] * about["words"])
 
 
 def test_fusesoc(folder: Path) -> None:

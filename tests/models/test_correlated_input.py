@@ -1,14 +1,17 @@
 """The input spectrum that mean field leaves out, against all the ways to draw the synapses."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rheobase.models.neuron import LIF
 from rheobase.models.theory import correlated_input, siegert
-from rheobase.models.theory.correlated_input import input_excess, rate_error
+from rheobase.models.theory.correlated_input import of_pairs, rate_error
 from rheobase.models.theory.mean_field import Network, Poisson, fixed_points
+from rheobase.models.theory.rectification import Rectification
+from rheobase.models.theory.rectification import rectification as REAL
 
 CELL = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)
 K, J, SIZES = np.array([[2, 3], [3, 1]]), np.array([[0.3e-3, -1e-3], [0.2e-3, -0.8e-3]]), (3, 2)
@@ -54,30 +57,55 @@ def crossed(own: tuple[float, float]) -> np.ndarray:
 def test_the_excess_is_that_of_all_draws() -> None:
     """Cells of spectrum r, and what mean field takes."""
     own = float(POINT.rates[0]), float(POINT.rates[1])
-    found = input_excess(NETWORK, POINT, crossed(own), irregular=True)
+    found = of_pairs(NETWORK, crossed(own))
     for i in range(2):
         taken = sum(K[i, j] * J[i, j] ** 2 * own[j] for j in range(2))
         assert found[i] == pytest.approx(naive(i, own) - taken, rel=1e-9)
 
 
-def test_regular_spikes_bring_less_at_low_frequencies() -> None:
-    cross = crossed((float(POINT.rates[0]), float(POINT.rates[1])))
-    less = input_excess(NETWORK, POINT, cross, True) - input_excess(NETWORK, POINT, cross, False)
-    cv = [float(siegert.cv(CELL, POINT.mu[j], POINT.sigma[j])) for j in range(2)]
-    for i in range(2):
-        wanted = sum(K[i, j] * J[i, j] ** 2 * POINT.rates[j] * (1 - cv[j] ** 2) for j in range(2))
-        assert less[i] == pytest.approx(wanted, rel=1e-9)
-
-
 def test_an_excess_at_all_frequencies_is_more_white_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fixed point of a network with as much more noise from outside, to first order."""
     shared = np.diag(POINT.rates / SIZES).astype(complex)
-    monkeypatch.setattr(correlated_input, "spectrum", lambda *_: shared[None])
-    monkeypatch.setattr(siegert, "cv", lambda *_: 1.0)
-    excess = input_excess(NETWORK, POINT, shared, irregular=True)
-    change = fixed_points(noisier(excess))[0].rates - POINT.rates
+    flat(monkeypatch, shared, POINT.rates)
+    change = fixed_points(noisier(of_pairs(NETWORK, shared)))[0].rates - POINT.rates
     assert np.all(change > 0.01)
     np.testing.assert_allclose(rate_error(NETWORK, POINT), change, rtol=0.03)
+
+
+@pytest.mark.parametrize("of", ["pairs", "single neurons"])
+def test_a_slow_excess_bends_the_rates(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to 5 Hz, where the rectification is half of what bends the curve of rates."""
+    shared = np.diag(POINT.rates / SIZES).astype(complex)
+    slow = (correlated_input._FREQUENCIES <= 5)[:, None]
+    flat(monkeypatch, shared, POINT.rates)
+    before = rate_error(NETWORK, POINT)
+    if of == "pairs":
+        flat(monkeypatch, shared * (1 + slow[..., None]), POINT.rates)
+        excess = of_pairs(NETWORK, shared)
+    else:
+        flat(monkeypatch, shared, POINT.rates * (1 + slow))
+        excess = NETWORK.weights**2 * NETWORK.in_degrees @ POINT.rates
+    step, bend = 2e-4, []
+    for mu, sigma in zip(POINT.mu, POINT.sigma, strict=True):
+        minus, here, plus = (float(siegert.rate(CELL, mu + k * step, sigma)) for k in (-1, 0, 1))
+        bend.append((plus - 2 * here + minus) / step**2 / 2)
+    change = np.linalg.inv(np.eye(2) - POINT.slopes) @ (2 * 5 * CELL.tau_m**2 * excess * bend)
+    assert np.all(change > 0)
+    np.testing.assert_allclose(rate_error(NETWORK, POINT) - before, change, rtol=0.1)
+
+
+def flat(monkeypatch: pytest.MonkeyPatch, cross: np.ndarray, own: np.ndarray) -> None:
+    """Given spectra of the populations and of their neurons in place of the theory's."""
+    frequencies = correlated_input._FREQUENCIES
+    spectra = np.broadcast_to(cross, (frequencies.size, 2, 2))
+    singles = np.broadcast_to(own, (frequencies.size, 2))
+    monkeypatch.setattr(correlated_input, "spectrum", lambda *_: spectra)
+    number = iter(range(2))
+
+    def answer(*of: Any) -> Rectification:
+        return REAL(*of)._replace(spectrum=singles[:, next(number)])
+
+    monkeypatch.setattr(correlated_input, "rectification", answer)
 
 
 def noisier(excess: np.ndarray) -> Network:

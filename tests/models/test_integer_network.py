@@ -302,6 +302,8 @@ def test_synapses_beyond_the_network_are_refused(column: str, value: int, high: 
         ({"channel": [[0, 0]]}, ValueError, r"channel must have shape \(2,\), .* \(1, 2\)"),
         ({"axon": 0}, ValueError, r"axon must have shape \(1,\), as axon, not \(\)"),
         ({"weight": [0, 1 << 32]}, ValueError, r"weight must be in .*, not 4294967296 .*synapse 1"),
+        ({"axon": [1 << 32, 0]}, ValueError, r"axon must be in .*, not 4294967296 \(synapse 0\)"),
+        ({"channel": [0, 256]}, ValueError, r"channel must be in -128 .. 127, not 256 .*synapse 1"),
     ],
 )
 def test_synapses_that_are_refused(

@@ -247,6 +247,29 @@ def test_poisson_inputs_have_their_rate_and_are_independent():
     assert done.operations == ticks.size
 
 
+def test_events_are_those_of_their_blocks(monkeypatch):
+    """However long a block is; given trains and the clock's events, too."""
+    post = Population(WITHOUT, 30)
+    trains = SpikeTrains(2, np.array([2, 5, 9]) * DT, np.array([1, 0, 1]))
+    projection = Projection(trains, post, Pairs([0, 1], [3, 4]), 1e-3, DT)
+    inputs = [Poisson(post, 700.0, 0.3e-3), Poisson(post, 200.0, 0.4e-3), Drive(post, 3e-3)]
+    made = quantise_network([post], [projection], inputs, DT, COARSE["generic"])
+    whole = list(made.blocks(12, 3))
+    assert len(whole) == 1
+    for drawn, ends in ((60, list(range(1, 13))), (5 * 60, [5, 10, 12])):
+        monkeypatch.setattr(module, "_DRAWN", drawn)
+        blocks = list(made.blocks(12, 3))
+        assert [end for _, _, end in blocks] == ends
+        found, wanted = (
+            np.sort(
+                np.concatenate([axons + made.network.axons * ticks for ticks, axons, _ in each])
+            )
+            for each in (blocks, whole)
+        )
+        assert np.array_equal(found, wanted)
+        assert all((ticks < end).all() for ticks, _, end in blocks)
+
+
 def test_truenorth_takes_four_weights_and_256_synapses_of_a_neuron():
     cells = Population(WITHOUT, 3)
     trains = SpikeTrains(300, [], [])
