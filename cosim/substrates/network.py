@@ -19,9 +19,9 @@ import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import ceil, log, sqrt
 
 import numpy as np
-from scipy.stats import binom, poisson
 
 from ...hdl import datapath_cells
 from ...hdl.core import Core
@@ -262,18 +262,22 @@ def _circuit(made: QuantisedNetwork, steps: int) -> Core:
     network, words = made.network, max(2, made.network.synapses.weight.size)
     most, joint = network.n + (made.clock is not None), 1
     for rate, axons in made.poisson:
-        most += int(poisson.isf(_UNLIKELY / steps, rate * made.dt * axons.size))
+        most += _most(rate * made.dt * axons.size, steps)
     for link in made.projections:
         if isinstance(link.source, Projection):
-            pre, each = link.source.pre.n, link.synapses // link.source.post.n
-            pairs = pre * link.source.post.n
-            more = binom.sf(np.arange(each + 1), each, 1 / pre)  # binom.isf fails so far out
-            joint = max(joint, int((more > _UNLIKELY / pairs).sum()))
+            pairs = link.source.pre.n * link.source.post.n
+            joint = max(joint, _most(link.synapses / pairs, pairs))
     bare = Network(
         network.neurons, network.axons, Synapses([], [], []), network.loop, network.shift,
         network.slots, network.seed,
     )  # fmt: skip
     return Core(bare, "sparse", weight_width(network), 1, most, joint, words, filled=False)
+
+
+def _most(mean: float, numbers: int) -> int:
+    """What none of many Poisson or binomial numbers is likely to exceed: Bernstein's bound."""
+    unlikely = log(numbers / _UNLIKELY)
+    return ceil(mean + sqrt(2 * mean * unlikely) + unlikely / 3)
 
 
 def _played(bench: Bench, engine: NetworkEngine, seed: int) -> tuple[CoreNetworkRun, NetworkRun]:

@@ -163,7 +163,7 @@ def test_wrong_weights_in_the_integer_network_are_found(
 
 
 def test_a_lost_spike_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NetworkEngine, "run", losing(NetworkEngine.run))
+    monkeypatch.setattr(NetworkEngine, "run_blocks", losing(NetworkEngine.run_blocks))
     found = verdicts(judge(load_network(str(written(tmp_path)))))
     assert found["rtl", "all populations", "differences from the integer network"] == "disagree"
 
