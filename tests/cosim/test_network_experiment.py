@@ -19,6 +19,8 @@ from rheobase.cosim.substrates import network as substrate
 from rheobase.cosim.verify import Run, verify
 from rheobase.models.integer import quantise_network
 from rheobase.models.integer.network import Synapses
+from rheobase.models.theory import correlated_input, states
+from rheobase.models.theory.mean_field import fixed_points
 
 FILE = """
 title = "small"
@@ -111,6 +113,17 @@ def test_the_built_in_network_agrees_and_is_explained(tmp_path: Path) -> None:
     assert facts["precision"] == "11 bits"
     assert facts["state in theory"] == facts["state"] == "AI"
     assert len(np.load(tmp_path / "results.npz").files) == 8
+
+
+@pytest.mark.parametrize(("name", "neurons"), [("brunel-ai", 1250), ("brunel-12500", 12500)])
+def test_brunels_networks_are_where_mean_field_applies(name: str, neurons: int) -> None:
+    """They are asynchronous, and what mean field leaves out is less than 3 % of the rates."""
+    experiment = load_network(name)
+    assert sum(experiment.sizes or ()) == neurons
+    network = replace(experiment.mean_field(), dt=None)
+    (point,) = fixed_points(network)
+    assert states.state(network, point) == "AI"
+    assert np.all(correlated_input.rate_error(network, point) < 0.03 * point.rates)
 
 
 @pytest.mark.parametrize("platform", RTL)
