@@ -33,7 +33,7 @@ def rates(weight: float) -> list[float]:
     projections = [
         Projection(neurons, neurons, FixedInDegree(IN_DEGREE), weight, DELAY),
         Projection(volley(UP, rng), neurons, one_to_one, 6e-3, DT),
-        Projection(volley(DOWN, rng), neurons, one_to_one, -6e-3, DT),
+        Projection(volley(DOWN, rng), neurons, one_to_one, -20e-3, DT),
     ]
     noise = [Poisson(neurons, *NOISE)]
     found = played([neurons], projections, noise, DT, END, width=13, lsb=20e-6, slots=16)
