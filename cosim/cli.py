@@ -239,7 +239,8 @@ def _parser() -> argparse.ArgumentParser:
         "experiment",
         nargs="*",
         metavar="EXPERIMENT",
-        help=f"{built_in}, or ei-network, a network (default: the first three)",
+        help=f"{built_in}; a network: ei-network, brunel-ai, brunel-12500, mixed-network"
+        " (default: the first three)",
     )
     verify.add_argument(
         "--verilog", type=Path, metavar="FILE", help="judge this Verilog in place of the core"
