@@ -29,8 +29,9 @@ chip an axon carries one spike in a tick; here a Poisson input may bring several
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import inf
 
 import numpy as np
@@ -162,11 +163,15 @@ class QuantisedNetwork:
         """The same events in blocks of ticks, as `Network.run_blocks` takes them."""
         check_integer("steps", steps, 1)
         check_integer("seed", seed, 0)
-        streams = np.random.default_rng(seed).spawn(len(self.poisson))
         drawn = sum(axons.size for _, axons in self.poisson)
         length = max(1, _DRAWN // max(1, drawn))
-        for first in range(0, steps, length):
-            end = min(first + length, steps)
+        ends = [*range(length, steps, length), steps]
+        stream, streams = np.random.default_rng(seed), []
+        for rate, axons in self.poisson:  # one after another, however long a block is
+            streams.append(deepcopy(stream))
+            for first, end in pairwise([0, *ends]):
+                stream.poisson(rate * self.dt, (end - first, axons.size))
+        for first, end in pairwise([0, *ends]):
             inside = (self.trains[0] >= first) & (self.trains[0] < end)
             parts = [self.trains[:, inside]]
             for stream, (rate, axons) in zip(streams, self.poisson, strict=True):
