@@ -41,8 +41,8 @@ KINDS = {
     "truenorth": ["rheobase_truenorth"],
     "spinnaker": ["spinnaker_lif_arm", "rheobase_spinnaker"],
 }
-MUTANTS, SEED = 310, 2
-IN_CORE, RUNS = 390, 90
+MUTANTS, SEED = 310, 5
+IN_CORE, RUNS = 390, 120
 
 
 def catches(engine: PipelineEngine, groups: list[list[Case]], mutant: int) -> bool:

@@ -35,7 +35,7 @@ class Job(ctypes.Structure):
         for name in (
             "tables", "lengths", "arrivals", "n", "events", "capacity", "valid", "valid_length",
             "ready", "ready_length", "last_bit", "ticks", "settle", "patience", "states", "words",
-            "before", "mutant",
+            "before", "rewrites", "mutant",
             "cycles", "taken", "given", "unstable", "waited", "dropped", "saturated", "pending",
         )
     )  # fmt: skip
@@ -142,6 +142,7 @@ class NetworkEngine:
         ready_pattern: ArrayLike | None = None,
         mutant: int = 0,
         before: int = 0,
+        rewrites: int = 0,
     ) -> CoreNetworkRun:
         """Reset the core, write its memories meanwhile, and run it.
 
@@ -160,7 +161,9 @@ class NetworkEngine:
         mutant : int
             Of a model with planted faults: the number of the one that acts, 0 for none.
         before : int
-            Clocks that the core runs before its reset, while the arrivals are offered.
+            Clocks that the core runs, while the arrivals are offered, before a reset of one clock.
+        rewrites : int
+            If not 0, a seed: in the run, words of the memories are written again as they are.
 
         Raises
         ------
@@ -188,7 +191,7 @@ class NetworkEngine:
             arrivals.size, events.ctypes.data, events.size, valid.ctypes.data, valid.size,
             ready.ctypes.data, ready.size, (n - 1).bit_length() + 1, steps, SETTLE,
             PATIENCE * n + queued + PERIODS * (valid.size + ready.size),
-            states.ctypes.data, n if record else 0, before, mutant,
+            states.ctypes.data, n if record else 0, before, rewrites, mutant,
         )  # fmt: skip
         self._run(ctypes.byref(job))
         spikes, violations = decode(events[: min(job.given, events.size)], n, steps)
