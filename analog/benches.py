@@ -14,6 +14,9 @@ from .lif import AnalogLIF
 STATIC = 1e-6
 """reltol of static measurements: their differences must resolve 1e-4 of a bias current."""
 
+SPAN = 50e-3
+"""V, on either side of its reference, within which the comparator must trip."""
+
 
 def crossing(x: np.ndarray, y: np.ndarray, level: float) -> np.ndarray:
     """Abscissae at which `y` rises through `level`, by linear interpolation."""
@@ -58,6 +61,18 @@ def leak(lif: AnalogLIF, step: float = 0.5e-3) -> tuple[float, float]:
     return slope, float(zero[0])
 
 
+def swing(lif: AnalogLIF, step: float = 10e-3) -> tuple[float, float]:
+    """Voltages between which the OTA's current stays within 1.5 times its bias, by a DC sweep."""
+    circuit = without(lif, "Xcomparator", "Xrefractory", "Xreset", "Cm")
+    supply = lif.technology.supply
+    bench = f"Vm m 0 0\n.dc Vm 0 {supply!r} {step!r}\n.save v(m) i(Vm)"
+    result = simulate(lif, circuit, bench, ["m", "vm#branch"], STATIC)
+    v, rest = np.minimum(result["m"], supply), lif.voltage(lif.neuron.v_rest)
+    broken = v[np.abs(result["vm#branch"]) >= 1.5 * lif.i_leak]
+    low, high = broken[broken < rest], broken[broken > rest]
+    return float(low.max(initial=0.0)), float(high.min(initial=supply))
+
+
 def parasitic_capacitance(lif: AnalogLIF, times: float = 1.0) -> float:
     """Capacitance (F) that the cells add to the membrane at rest, by AC at ``times/(2 pi tau_m)``.
 
@@ -71,26 +86,29 @@ def parasitic_capacitance(lif: AnalogLIF, times: float = 1.0) -> float:
     return float(admittance.imag / (2 * np.pi * frequency))
 
 
-def trip(lif: AnalogLIF, span: float = 10e-3, resolution: float = 1e-6) -> float:
+def trip(lif: AnalogLIF) -> float:
     """Membrane voltage (V) at which the comparator and the pulse cell raise the spike, by DC.
 
-    Found by nested sweeps to `resolution`, in V, from within `span` of the reference.
+    Found by upward sweeps from within SPAN of the reference, the last one in steps of 1 uV. Each
+    starts well below the trip point: what the pulse cell draws off its capacitor before a spike is
+    less after it, so that right below the trip point it has two states.
     """
     circuit = without(lif, "Xleak", "Xreset", "Cm")
-    low, high = lif.v_th_reference - span, lif.v_th_reference + span
-    while True:
-        step = (high - low) / 40
+    tripped = lif.v_th_reference
+    for step, reach in ((SPAN / 20, SPAN), (25e-6, SPAN / 20), (1e-6, 0.2e-3)):
+        low, high = tripped - reach, tripped + reach
         bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) v(spike)"
         result = simulate(lif, circuit, bench, ["m", "spike"], STATIC)
-        found = np.flatnonzero(result["spike"] >= lif.technology.supply / 2)
-        if not found.size or not found[0]:
+        found = crossing(result["m"], result["spike"], lif.technology.supply / 2)
+        if not found.size:
             raise ValueError(
-                f"the comparator does not trip within {span:g} V of its reference "
-                f"{lif.v_th_reference:.4f} V at a bias of {lif.i_comparator:.3g} A"
+                f"the comparator does not trip within {SPAN:g} V of its reference "
+                f"{lif.v_th_reference:.4f} V at a bias of {lif.i_comparator:.3g} A: its input has"
+                " to be a threshold above ground and a few tenths of a volt below the supply of"
+                f" {lif.technology.supply:g} V, which a smaller voltage_scale brings about"
             )
-        low, high = (float(v) for v in result["m"][found[0] - 1 : found[0] + 1])
-        if high - low <= resolution:
-            return (low + high) / 2
+        tripped = float(found[0])
+    return tripped
 
 
 def one_spike(
@@ -100,19 +118,21 @@ def one_spike(
     slope: float,
     before: float,
     after: float,
+    spiking: float,
     t_stop: float,
     coarseness: int = 1,
 ) -> dict[str, np.ndarray]:
     """Time (s), ``m`` and ``spike`` (V) from just below `v_trip` through one spike and beyond it.
 
-    The current into the membrane is `before` (A), which gives `slope` (V/s) at the trip, up to half
-    the designed dead time after the crossing, and `after` from then on; `t_stop` (s) counts from
-    the crossing. `coarseness` 2 doubles
-    the time step and takes a ten times larger reltol.
+    The current into the membrane is `before` (A), which gives `slope` (V/s) at the trip, up to
+    `spiking` (s), a time within the spike, and `after` from then on; `spiking` and `t_stop` (s)
+    count from the crossing. `coarseness` 2 doubles the time step and takes a ten times larger
+    reltol.
     """
-    start = min(0.5 * slope * lif.t_dead, 5e-3)  # V below the trip
+    # V below the trip; half a dead time before the edge, which may be ahead of the crossing
+    start = min(slope * max(0.5 * lif.t_dead, lif.t_dead - spiking), 5e-3)
     lead = start / slope
-    change, step = lead + 0.5 * lif.t_dead, coarseness * lif.t_dead / 100
+    change, step = lead + spiking, coarseness * lif.t_dead / 100
     bench = (
         f"Im 0 m pwl(0 {before!r} {change!r} {before!r} {change + step / 10!r} {after!r})\n"
         f".ic v(m)={v_trip - start!r}\n"
@@ -134,13 +154,19 @@ def cycle(lif: AnalogLIF, v_trip: float, slope: float) -> tuple[float, float]:
     drive = slope * (lif.c_m + parasitic_capacitance(lif))
     half = lif.technology.supply / 2
     still, moving = (
-        one_spike(lif, circuit, v_trip, slope, drive, after, 3 * lif.t_dead)
+        one_spike(lif, circuit, v_trip, slope, drive, after, 0.5 * lif.t_dead, 3 * lif.t_dead)
         for after in (0.0, drive)
     )
     t, v = moving["time"], moving["m"]
     released = crossing(t, -moving["spike"], -half)
     if not released.size:
-        raise ValueError(f"no spike of about t_dead = {lif.t_dead:.3g} s from the pulse cell")
+        raise ValueError(
+            f"no spike ends within three times t_dead = {lif.t_dead:.3g} s: at a bias of"
+            f" {lif.i_comparator:.3g} A the comparator is slower; a longer t_ref or a smaller"
+            " speed-up leaves it the time"
+        )
     reset = float(still["m"][-1])
-    release = float(t[-1] - (v[-1] - reset) / slope)
+    late = np.searchsorted(t, t[-1] - lif.t_dead / 2)
+    risen = (v[-1] - v[late]) / (t[-1] - t[late])
+    release = float(t[-1] - (v[-1] - reset) / risen)
     return release - float(crossing(t, v, v_trip)[0]), reset

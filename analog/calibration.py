@@ -32,11 +32,12 @@ _NUDGE = 0.02  # of a bias current, or of U_T: step of a trim for the nominal de
 
 @dataclass(frozen=True)
 class Trim:
-    """A binary-weighted DAC that sets a parameter of the circuit.
+    """A binary-weighted DAC that sets a parameter of the circuit, as `cells.current_dac` is one.
 
     The parameter is ``lowest + lsb (1 + g) sum_k b_k (2**k + sqrt(2**k) e_k)`` for the bits b_k of
     the code: 2**k unit transistors per bit, a reference and an output mirror that scale all. The
-    relative errors are normal: e_k with `unit_sd`, g with ``sqrt(3) unit_sd`` (three transistors).
+    relative errors are normal: e_k with `unit_sd`, g with ``sqrt(2) unit_sd``: a reference as large
+    as a unit, and the two transistors of the mirror, which are twice as large.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ class Trim:
         bits = 2 ** np.arange(BITS)
         errors = np.random.default_rng([seed, *self.parameter.encode()]).standard_normal(BITS + 1)
         weights = bits + np.sqrt(bits) * self.unit_sd * errors[:BITS]
-        gain = 1 + np.sqrt(3) * self.unit_sd * errors[BITS]
+        gain = 1 + np.sqrt(2) * self.unit_sd * errors[BITS]
         return float(self.lowest + self.lsb * gain * weights[(code & bits) != 0].sum())
 
 

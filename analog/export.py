@@ -8,8 +8,14 @@ import os
 from pathlib import Path
 
 import numpy as np
+from PySpice.Spice.Netlist import Circuit
 
+from . import schematic
+from .cells.bench import TRANSIENT
+from .cells.cell import Cell
 from .lif import AnalogLIF
+from .neurons import record
+from .neurons.neuron import Neuron
 from .simulate import bench
 
 NETLIST, TESTBENCH, RESULT = "neuron.cir", "testbench.cir", "result.txt"
@@ -40,10 +46,55 @@ def write(
     list of Path
         Netlist, test bench, model files and, for an array, the stimulus.
     """
-    folder = Path(folder)
     played = bench(lif, current, t_stop, dt)
-    texts = {NETLIST: _netlist(lif), TESTBENCH: _testbench(lif, played.lines, played.reltol)}
-    texts |= lif.technology.texts | played.files
+    texts = {
+        NETLIST: _netlist(lif),
+        TESTBENCH: _testbench(lif.options, played.lines, played.reltol),
+    }
+    return _written(Path(folder), texts | lif.technology.texts | played.files)
+
+
+def write_neuron(
+    folder: str | Path, neuron: Neuron, current: float, t_stop: float, step: float
+) -> list[Path]:
+    """Write one of `rheobase.analog.neurons` and a test bench of a constant current.
+
+    Parameters
+    ----------
+    folder : str or Path
+        As in `write`; a schematic of each cell, as SVG, is among the files.
+    neuron : Neuron
+    current : float
+        In A.
+    t_stop, step : float
+        End, and longest time step of the solver, in s.
+
+    Returns
+    -------
+    list of Path
+    """
+    circuit = neuron.circuit
+    title, _, body = str(circuit.circuit()).partition("\n")
+    head = f"* {title.removeprefix('.title ')}"
+    lines = record.bench(neuron, current, t_stop, step)
+    texts = {
+        NETLIST: f"{head}\n{circuit.technology.models}\n{body.strip()}\n",
+        TESTBENCH: _testbench(circuit.options, lines, TRANSIENT),
+    }
+    drawn = {f"{cell.name}.svg": schematic.svg(cell) for cell in cells(circuit.circuit())}
+    return _written(Path(folder), texts | circuit.technology.texts | drawn)
+
+
+def cells(circuit: Circuit | Cell) -> list[Cell]:
+    """The cells of a circuit and those within them."""
+    found = []
+    for cell in circuit.subcircuits:
+        found += [cell, *cells(cell)]
+    return found
+
+
+def _written(folder: Path, texts: dict[str, str]) -> list[Path]:
+    """Write the files, all in full before the first one gets its name."""
     folder.mkdir(parents=True, exist_ok=True)
     drafts = {name: folder / f".{name}.{os.getpid()}.part" for name in texts}
     try:
@@ -70,9 +121,9 @@ def _netlist(lif: AnalogLIF) -> str:
     )
 
 
-def _testbench(lif: AnalogLIF, lines: str, reltol: float) -> str:
+def _testbench(options: str, lines: str, reltol: float) -> str:
     return (
         f"* test bench of {NETLIST}: ngspice -b {TESTBENCH}\n.include {NETLIST}\n{lines}\n"
-        f".options reltol={reltol:g} {lif.options}\n"
+        f".options reltol={reltol:g} {options}\n"
         f".control\nset num_threads=1\nrun\nwrdata {RESULT} v(m) v(spike)\nquit\n.endc\n.end\n"
     )

@@ -2,9 +2,10 @@
 
 Small-signal AC gives ``g_m = Re Y`` and ``C = Im Y/omega``, a DC sweep with the threshold lifted
 out of reach the leak current ``i_leak(v)``, a DC sweep of the live neuron its static trip point,
-voltage ramps the comparator's delay at any slope, and single spikes the voltage after reset and the
-instant of release. Every measurement is done twice, the second time with a ten times larger
-reltol and doubled steps; the difference bounds the numerical error.
+voltage ramps the comparator's delay at any slope, triangles the shortest excursion that it answers,
+and single spikes the voltage after reset and the instant of release. Every measurement but that of
+the triangles is done twice, the second time with a ten times larger reltol and doubled steps; the
+difference bounds the numerical error.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from .benches import crossing
 from .lif import AnalogLIF
 
 _SLOPES = np.geomspace(0.1, 300.0, 8)  # of threshold slopes, in swings per tau_m
-_DRIVES = (1.5, 6.0)  # in rheobases: the dead time is taken from spikes at both
+_EXCURSIONS = np.array([3.0, 10.0, 30.0])  # slopes, in swings per tau_m, as of noise
+_DRIVES = (1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 6.0)  # in rheobases: the reset is measured at each
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,32 @@ class Extracted:
         (charge injection included), in V; the last one's `error` includes how it varies with the
         drive.
     t_hold : Measured
-        From the spike's rising edge to the release of the membrane, in s; `error` likewise.
+        From the spike's rising edge to the release of the membrane at 1.5 rheobases, in s; `error`
+        includes what interpolating `holds` misses.
     charge_injection : Measured
         What the opening switch puts on the membrane, in C.
+    mirror_lag : float
+        By which the leak follows the membrane late at rest, in tau_m: the relative difference of
+        the capacitances met fast and slowly, for a leak that is late by t acts as ``-g_m t``. Half
+        of it passes the mirror, which is twice as late.
     settling : float
-        Voltage in V by which the membrane still moves after the release, because the leak's current
-        mirror lags behind the reset: the swing times the relative difference of the capacitances
-        met at ``1/t_dead`` and at ``1/tau_m``. A reset level on the bench of the switch misses it.
+        Voltage in V by which the membrane still moves after the release, because that mirror still
+        carries some of the current of the voltage before the reset: the swing times the relative
+        difference of the capacitances met at v_reset at ``1/t_dead`` and at ``1/tau_m``. Benches of
+        single cells miss it.
     v, i_leak : ndarray, shape (points,)
         Current into the membrane (A) at membrane voltages v (V, ascending).
     i_leak_error : float
         Bound of the numerical error of `i_leak`, in A.
     slopes, delays, delay_errors : ndarray, shape (slopes,)
-        Time (s) from the crossing of the static trip point at a slope (V/s) to the spike's edge.
+        Time (s) from the crossing of the static trip point at a slope (V/s) to the spike's edge; a
+        comparator with feedback may be a little early on slow ramps, and the delay negative.
+    lag_slopes, lags : ndarray, shape (excursions,)
+        Time constant (s) of the pole through which the comparator sees triangles of a slope (V/s):
+        it answers those that reach ``slope lag log 2`` beyond the trip point. On ramps it would be
+        the delay; feedback makes it shorter.
+    hold_slopes, holds : ndarray, shape (drives,)
+        `t_hold` (s) of crossings at a slope (V/s): a fast one leaves the comparator sooner.
     linear_range : tuple of float
         Voltages between which ``i_leak`` is within 10 % of ``g_m (v_rest - v)``.
     swing : tuple of float
@@ -74,6 +89,7 @@ class Extracted:
     v_reset: Measured
     t_hold: Measured
     charge_injection: Measured
+    mirror_lag: float
     settling: float
     v: np.ndarray
     i_leak: np.ndarray
@@ -81,6 +97,10 @@ class Extracted:
     slopes: np.ndarray
     delays: np.ndarray
     delay_errors: np.ndarray
+    lag_slopes: np.ndarray
+    lags: np.ndarray
+    hold_slopes: np.ndarray
+    holds: np.ndarray
     linear_range: tuple[float, float]
     swing: tuple[float, float]
 
@@ -97,13 +117,24 @@ class Extracted:
         return (current + self.leak(self.v_trip.value)) / self.c_m.value
 
     def delay(self, slope: float) -> float:
-        """Comparator delay in s at `slope` in V/s (> 0), log-interpolated; constant outside."""
-        return float(np.exp(np.interp(np.log(slope), np.log(self.slopes), np.log(self.delays))))
+        """Comparator delay in s at `slope` in V/s (> 0), between the measured ones.
+
+        Slope times delay is what is interpolated, over the logarithm of the slope: how far a ramp
+        is beyond the trip point at the edge. Outside the measured slopes the delay is constant.
+        """
+        at = float(np.clip(slope, self.slopes[0], self.slopes[-1]))
+        beyond = PchipInterpolator(np.log(self.slopes), self.slopes * self.delays)
+        return float(beyond(np.log(at))) / at
+
+    def lag(self, slope: float) -> float:
+        """Lag in s at excursions of `slope` in V/s, log-interpolated; constant outside."""
+        return float(np.exp(np.interp(np.log(slope), np.log(self.lag_slopes), np.log(self.lags))))
 
     def dead_time(self, slope: float) -> Measured:
         """Crossing of the trip at `slope` in V/s (> 0) to release, in s."""
         error = float(np.interp(np.log(slope), np.log(self.slopes), self.delay_errors))
-        return Measured(self.delay(slope) + self.t_hold.value, error + self.t_hold.error)
+        hold = float(np.interp(np.log(slope), np.log(self.hold_slopes), self.holds))
+        return Measured(self.delay(slope) + hold, error + self.t_hold.error)
 
     def measured_neuron(self, slope: float) -> MeasuredNeuron:
         """What theory needs, with the dead time of a crossing at `slope` in V/s."""
@@ -160,17 +191,20 @@ def extract(lif: AnalogLIF) -> Extracted:
     fine, curves = _measure(lif, 1)
     coarse, coarse_curves = _measure(lif, 2)
     names = ("tau_m", "g_m", "c_m", "v_rest", "v_trip", "v_reset", "t_hold", "charge_injection")
-    values = {  # the dead time and the voltage after it vary a little with the drive
+    values = {  # the voltage after reset varies a little with the drive
         name: Measured(fine[name], abs(fine[name] - coarse[name]) + fine.get(f"{name} spread", 0.0))
         for name in names
     }
     v, i_leak, delays = curves["v"], curves["i_leak"], curves["delays"]
+    lag_slopes = _EXCURSIONS * (fine["v_trip"] - fine["v_reset"]) / lif.tau_m
+    lags = [_lag(lif, fine["v_trip"], slope) for slope in lag_slopes.tolist()]
     coarse_leak = PchipInterpolator(coarse_curves["v"], coarse_curves["i_leak"])
     v_rest = fine["v_rest"]
     linear = np.abs(i_leak / (fine["g_m"] * (v_rest - v)) - 1) < 0.1
     intact = np.abs(curves["i_supply"]) < 1.5 * lif.i_leak
     return Extracted(
         **values,
+        mirror_lag=fine["mirror_lag"],
         settling=fine["settling"],
         c_m_range=(float(np.min(curves["c"])), float(np.max(curves["c"]))),
         v=v,
@@ -178,19 +212,28 @@ def extract(lif: AnalogLIF) -> Extracted:
         i_leak_error=float(np.max(np.abs(coarse_leak(v) - i_leak))),
         slopes=curves["slopes"],
         delays=delays,
-        delay_errors=np.abs(delays - coarse_curves["delays"]) + _interpolation_error(delays),
+        delay_errors=np.abs(delays - coarse_curves["delays"])
+        + _interpolation_error(curves["slopes"], delays),
+        lag_slopes=lag_slopes,
+        lags=np.array(lags),
+        hold_slopes=curves["hold_slopes"],
+        holds=curves["holds"],
         linear_range=_around(v, linear, v_rest),
-        swing=_around(curves["v_supply"], intact, v_rest),
+        swing=_around(np.minimum(curves["v_supply"], lif.technology.supply), intact, v_rest),
     )
 
 
-def _interpolation_error(delays: np.ndarray) -> np.ndarray:
-    """Error of the log-log interpolation, bounded by that of leaving out each point but the ends.
+def _interpolation_error(slopes: np.ndarray, delays: np.ndarray) -> np.ndarray:
+    """Error of the interpolation, bounded by that of leaving out every other point.
 
-    Twice the spacing makes four times the error, so this is generous.
+    Twice the spacing makes at least four times the error, so this is generous.
     """
-    missed = np.abs(np.sqrt(delays[:-2] * delays[2:]) - delays[1:-1])
-    return np.concatenate([missed[:1], missed, missed[-1:]])
+    x, beyond = np.log(slopes), slopes * delays
+    missed = np.zeros(len(x))
+    for kept in (slice(0, None, 2), slice(1, None, 2)):
+        inside = (x >= x[kept][0]) & (x <= x[kept][-1])
+        missed[inside] += np.abs(PchipInterpolator(x[kept], beyond[kept])(x) - beyond)[inside]
+    return missed / slopes
 
 
 def _around(v: np.ndarray, good: np.ndarray, centre: float) -> tuple[float, float]:
@@ -217,7 +260,8 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     v_trip = _trip(lif, static, coarseness)
 
     g_m, c_rest = _admittance(lif, v_rest, static)
-    c_fast = _admittance(lif, v_rest, static, lif.t_dead)[1]
+    c_fast = _admittance(lif, v_rest, static, lif.tau_m / 1e3)[1]
+    slow, dead = (_admittance(lif, reset, static, time)[1] for time in (lif.tau_m, lif.t_dead))
     nodes, weights = np.polynomial.legendre.leggauss(3)
     path = (reset + v_trip) / 2 + (v_trip - reset) / 2 * nodes
     c = np.array([_admittance(lif, v, static)[1] for v in path.tolist()])
@@ -226,8 +270,18 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     slopes = _SLOPES * (v_trip - reset) / lif.tau_m
     delays = np.array([_delay(lif, v_trip, slope, coarseness) for slope in slopes.tolist()])
     drives = [-rheobases * float(leak(v_trip)) for rheobases in _DRIVES]
-    spikes = np.array([_spike(lif, v_trip, drive, leak, c_m, coarseness) for drive in drives])
-    t_hold, v_reset, step = (float(mean) for mean in spikes.mean(axis=0))
+    hold_slopes = (np.array(drives) + float(leak(v_trip))) / c_m
+    nominal = _DRIVES.index(1.5)
+    late = np.interp(hold_slopes, slopes, delays).tolist()
+    about = _spike(lif, v_trip, reset, drives[nominal], late[nominal], leak, c_m, coarseness)[1]
+    spikes = np.array(
+        [
+            _spike(lif, v_trip, about, drive, delay, leak, c_m, coarseness)
+            for drive, delay in zip(drives, late, strict=True)
+        ]
+    )
+    holds, x = spikes[:, 0], np.log(hold_slopes)
+    v_reset, step = (float(mean) for mean in spikes[:, 1:].mean(axis=0))
     values = {
         "tau_m": c_rest / g_m,
         "g_m": g_m,
@@ -235,14 +289,18 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "v_rest": v_rest,
         "v_trip": v_trip,
         "v_reset": v_reset,
-        "t_hold": t_hold,
-        "t_hold spread": float(np.ptp(spikes[:, 0])) / 2,
+        "t_hold": float(holds[nominal]),
+        "t_hold spread": float(
+            np.max(np.abs(np.interp(x[1::2], x[::2], holds[::2]) - holds[1::2]))
+        ),
         "v_reset spread": float(np.ptp(spikes[:, 1])) / 2,
         "charge_injection": c_m * step,
-        "settling": (c_fast / c_rest - 1) * (v_trip - reset),
+        "mirror_lag": (c_fast - c_rest) / c_rest,
+        "settling": (dead / slow - 1) * (v_trip - v_reset),
     }
     curves = {"v": v, "i_leak": i_leak, "v_supply": v_supply, "i_supply": i_supply}
-    return values, curves | {"c": c, "slopes": slopes, "delays": delays}
+    curves |= {"c": c, "slopes": slopes, "delays": delays, "holds": holds}
+    return values, curves | {"hold_slopes": hold_slopes}
 
 
 def _leak(
@@ -268,15 +326,15 @@ def _admittance(
 
 
 def _trip(lif: AnalogLIF, reltol: float, coarseness: int) -> float:
-    """Static trip point of the live neuron (V): two DC sweeps, 0.5 mV and then 5 uV apart."""
-    low, high = lif.v_th_reference - 10e-3, lif.v_th_reference + 10e-3
-    for step in (0.5e-3, 5e-6 * coarseness):
+    """Static trip point of the live neuron (V): two upward DC sweeps, 0.5 mV and 1 uV apart."""
+    low, high = lif.v_th_reference - benches.SPAN, lif.v_th_reference + benches.SPAN
+    for step in (0.5e-3, 1e-6 * coarseness):
         bench = f"Vm m 0 0\n.dc Vm {low!r} {high!r} {step!r}\n.save v(m) v(spike)"
         result = benches.simulate(lif, lif.circuit(), bench, ["m", "spike"], reltol)
         found = crossing(result["m"], result["spike"], lif.technology.supply / 2)
         if not found.size:
             raise ValueError(f"no trip point between {low:.4f} and {high:.4f} V")
-        low, high = float(found[0]) - step, float(found[0]) + step
+        low, high = float(found[0]) - 0.5e-3, float(found[0]) + 0.5e-3
     return float(found[0])
 
 
@@ -299,27 +357,63 @@ def _delay(lif: AnalogLIF, v_trip: float, slope: float, coarseness: int) -> floa
     return float(edge[0] - crossing(t, result["m"], v_trip)[0])
 
 
+def _lag(lif: AnalogLIF, v_trip: float, slope: float) -> float:
+    """Lag of the pole that just answers the triangle which the comparator just answers.
+
+    Behind a pole of time constant L, a ramp of slope s that turns round at a height h is seen at
+    its highest a time ``L log 2`` later, as ``h - s L log 2``. The height is found to a hundredth
+    of what the membrane moves during four delays.
+    """
+    circuit, base = benches.without(lif, "Xreset"), v_trip - 4e-3
+    low, high = 0.0, 4 * slope * max(_delay(lif, v_trip, slope, 1), 1e-3 * lif.t_dead)
+    resolution = high / 100
+    while high - low > resolution:
+        height = (low + high) / 2
+        turn = (v_trip + height - base) / slope
+        bench = (
+            f"Vdrive drive 0 pwl(0 {base!r} {turn!r} {v_trip + height!r} {2 * turn!r} {base!r})\n"
+            f"Gdrive 0 m drive m 1m\n.tran {turn / 200!r} {2 * turn!r} 0 {turn / 200!r}\n"
+            ".save v(m) v(spike)"
+        )
+        spike = benches.simulate(lif, circuit, bench, ["spike"], 1e-5)["spike"]
+        answered = spike.max() > lif.technology.supply / 2
+        low, high = (low, height) if answered else (height, high)
+    return float(high / (slope * np.log(2)))
+
+
 def _spike(
     lif: AnalogLIF,
     v_trip: float,
+    target: float,
     drive: float,
+    delay: float,
     leak: PchipInterpolator,
     c_m: float,
     coarseness: int,
 ) -> tuple[float, float, float]:
     """Spike edge to release (s), voltage after release (V), step at release (V), at one drive (A).
 
-    As in `benches.cycle`: after the first spike the current balances the leak at reset, so that the
-    membrane stays where it is; after the second it goes on, and the membrane's path is followed
-    back to that voltage with ``C dv/dt = I + i_leak(v)``.
+    The edge comes a `delay` (s) after the crossing. As in `benches.cycle`: after the first spike
+    the current balances the leak at `target` (V), about the reset voltage, so that the membrane
+    stays where it is; after the second it goes on, and the membrane's path is followed back to that
+    voltage with ``C dv/dt = I + i_leak(v)``.
     """
-    target = lif.voltage(lif.neuron.v_reset)
     half = lif.technology.supply / 2
     balance = -float(leak(target))
     slope = (drive + float(leak(v_trip))) / c_m
     rise = c_m * (v_trip - target) / (drive + float(leak((v_trip + target) / 2)))
     still, moving = (
-        benches.one_spike(lif, lif.circuit(), v_trip, slope, drive, after, t_stop, coarseness)
+        benches.one_spike(
+            lif,
+            lif.circuit(),
+            v_trip,
+            slope,
+            drive,
+            after,
+            delay + 0.5 * lif.t_dead,
+            t_stop,
+            coarseness,
+        )
         for after, t_stop in (
             (balance, 2 * lif.t_dead + 0.1 * lif.tau_m),
             (drive, 1.3 * lif.t_dead + 0.4 * rise),

@@ -2,10 +2,11 @@
 
     C dv/dt = I + I_leak tanh((v_rest - v)/(2 n U_T));   v >= v_th: spike, v = v_reset for t_dead
 
-In weak inversion ``tau_m = C/g_m`` with ``g_m = I_leak/(2 n U_T)``. Everything here is in the
-chip's own volts, amperes and seconds: a neuron's voltage v lies at ``v_mid + voltage_scale (v -
-v_rest)``, its time t at ``t/speed_up``. Topology after Aamir et al., IEEE TCAS-I 65 (2018) 4299
-(arXiv 1804.01906).
+In weak inversion ``tau_m = C/g_m`` with ``g_m = I_leak/(2 n U_T)``. A leak of wide linear range has
+another equation (`rheobase.analog.cells.wide_ota`) and about ``g_m = I_leak/(9 U_T)``. Everything
+here is in the chip's own volts, amperes and seconds: a neuron's voltage v lies at ``v_mid +
+voltage_scale (v - v_rest)``, its time t at ``t/speed_up``. Topology after Aamir et al., IEEE
+TCAS-I 65 (2018) 4299 (arXiv 1804.01906).
 """
 
 from dataclasses import dataclass
@@ -13,13 +14,17 @@ from dataclasses import dataclass
 from PySpice.Spice.Netlist import Circuit
 
 from ..models.neuron import LIF
-from .cells.cell import Size
+from .cells.cell import Cell, Size
 from .cells.comparator import Comparator
 from .cells.ota import OTA
 from .cells.refractory_pulse import RefractoryPulse
 from .cells.reset_switch import ResetSwitch
+from .cells.wide_ota import WideOTA
 from .deck import deck
 from .technology import Technology
+
+LEAK_VOLTAGE = {False: 2.7, True: 8.8}
+"""``I_leak/g_m`` in U_T, about, in weak inversion: 2 n, and 3 n (1 + n') of the wide OTA."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,11 @@ class AnalogLIF:
         Capacitor of the refractory pulse in F.
     options : str
         Solver options that the netlist carries; see `rheobase.analog.ngspice.options`.
-    pair_size, mirror_size, comparator_size, load_size, reset_size, charge_size : Size
-        Gates of the OTA's input pair and mirrors, of the comparator's nMOS and pMOS, of the reset
-        switch, and of the pMOS that charges `c_ref`.
+    pair_size, mirror_size, comparator_size, load_size, branch_size, reset_size, charge_size : Size
+        Gates of the OTA's input pair and mirrors, of the comparator's input pair, pMOS loads
+        and other branches, of the reset switch, and of the pMOS that charges `c_ref`.
+    wide : bool
+        Whether the leak is the OTA of wide linear range.
     """
 
     neuron: LIF
@@ -72,8 +79,16 @@ class AnalogLIF:
     mirror_size: Size
     comparator_size: Size
     load_size: Size
+    branch_size: Size
     reset_size: Size
     charge_size: Size
+    wide: bool = False
+
+    @property
+    def leak_cell(self) -> Cell:
+        """The transconductance amplifier that is the leak."""
+        kind = WideOTA if self.wide else OTA
+        return kind("ota", self.technology, self.pair_size, self.mirror_size)
 
     @property
     def tau_m(self) -> float:
@@ -93,8 +108,9 @@ class AnalogLIF:
         """The neuron with its supply, references and bias currents; nodes ``m`` and ``spike``."""
         tech = self.technology
         circuit = Circuit(f"LIF neuron, {tech.name}, speed-up {self.speed_up:g}")
-        circuit.subcircuit(OTA("ota", tech, self.pair_size, self.mirror_size))
-        circuit.subcircuit(Comparator("comparator", tech, self.comparator_size, self.load_size))
+        circuit.subcircuit(self.leak_cell)
+        comparator = (self.comparator_size, self.load_size, self.branch_size)
+        circuit.subcircuit(Comparator("comparator", tech, *comparator))
         circuit.subcircuit(RefractoryPulse("refractory", tech, self.c_ref, self.charge_size))
         circuit.subcircuit(ResetSwitch("reset", tech, self.reset_size))
         circuit.V("dd", "vdd", "0", tech.supply)

@@ -16,6 +16,7 @@ import numpy as np
 from . import ngspice
 from .benches import STATIC, crossing, simulate
 from .lif import AnalogLIF
+from .ngspice import NgspiceError
 from .simulate import simulate as play
 
 PATIENCE = 20.0
@@ -32,7 +33,7 @@ class Response:
     Parameters
     ----------
     tau_m : float
-        At rest, ``Im Y/(omega Re Y)`` of the membrane, in s.
+        At rest, ``Im Y/(omega Re Y)`` of the membrane, in s; with the threshold lifted.
     v_rest, v_trip : float
         Where the membrane rests without a current, and its static trip point, in V.
     rates : tuple of float
@@ -56,18 +57,41 @@ def measure(lif: AnalogLIF, currents: Sequence[float]) -> Response:
     Raises
     ------
     ValueError
-        The comparator does not trip.
+        The comparator does not trip, or the neuron fires without a current.
     NgspiceError
         A simulation failed.
     """
     lifted = _lifted(lif)
-    v_rest = _rest(lifted)
+    v_rest, v_trip = _rest(lifted), _trip(lif)
+    if v_trip <= v_rest:
+        raise ValueError(
+            f"it fires without a current: it trips at {v_trip:.4f} V and rests at {v_rest:.4f} V"
+        )
     return Response(
         tau_m=_time_constant(lifted, v_rest),
         v_rest=v_rest,
-        v_trip=_trip(lif),
+        v_trip=v_trip,
         rates=tuple(rate(lif, current) for current in currents),
     )
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A circuit that a measurement refused, with the reason."""
+
+    reason: str
+
+
+def tried(function: Callable[[AnalogLIF], Result]) -> Callable[[AnalogLIF], Result | Failed]:
+    """`function`, that returns what it raises of a circuit: one bad chip does not end them all."""
+
+    def attempt(lif: AnalogLIF) -> Result | Failed:
+        try:
+            return function(lif)
+        except (ValueError, NgspiceError) as error:
+            return Failed(str(error))
+
+    return attempt
 
 
 def rate(lif: AnalogLIF, current: float) -> float:
@@ -163,7 +187,7 @@ def each(
     """``function`` of each variant, in their order, whatever the number of workers.
 
     Every worker has ngspice processes of its own. An interrupt, or an error in one variant, ends
-    them all at once and goes on to the caller.
+    them all at once and goes on to the caller; see `tried`.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def options(abstol: float = 1e-18) -> str:
     return f"abstol={abstol:g} vntol=1e-7 chgtol=1e-16 gmin=1e-18 method=gear"
 
 
-_INSTALL = (
+INSTALL = (
     "libngspice was not found; simulating a transistor netlist needs it. Install it with "
     "'apt install libngspice0 ngspice' (Debian, Ubuntu) or 'brew install libngspice' (macOS)"
 )
@@ -41,6 +41,14 @@ _INSTALL = (
 
 class NgspiceError(RuntimeError):
     """ngspice is missing, refused a deck, failed, crashed, or ran out of time."""
+
+
+def messages(log: Path) -> str:
+    """What ngspice last printed into a log, ready to append to an error message."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    told = [line for line in lines if re.search("error|warning|small|abort", line, re.I)]
+    progress = [line for line in lines if "%]" in line]
+    return "".join(f"\n  ngspice: {line}" for line in (told or lines)[-8:] + progress[-1:])
 
 
 class Session:
@@ -54,7 +62,7 @@ class Session:
 
     def __init__(self) -> None:
         if libngspice.find() is None:
-            raise NgspiceError(_INSTALL)
+            raise NgspiceError(INSTALL)
         self._folder = Path(tempfile.mkdtemp(prefix="rheobase-ngspice-"))
         self._process = subprocess.Popen(
             [sys.executable, "-P", libngspice.__file__],
@@ -114,7 +122,12 @@ class Session:
             good, answer = pickle.load(self._process.stdout)
             if good:
                 return dict(answer)
-            raise NgspiceError(f"ngspice failed: {answer}{self._messages()}")
+            if re.search("timestep too small|singular", str(answer), re.I):
+                answer = (
+                    "the netlist does not converge, as with a loop of voltage sources, a node that"
+                    f" only gates touch, or a model that jumps ({answer})"
+                )
+            raise NgspiceError(f"ngspice failed: {answer}{messages(self._folder / libngspice.LOG)}")
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             status = self._process.wait()
             what = (
@@ -122,7 +135,7 @@ class Session:
                 if late.is_set()
                 else f"ngspice died (exit status {status})"
             )
-            raise NgspiceError(what + self._messages()) from error
+            raise NgspiceError(what + messages(self._folder / libngspice.LOG)) from error
         except BaseException:
             self.close()
             raise
@@ -131,14 +144,6 @@ class Session:
             timer.join()
             if self._process.poll() is not None:
                 self.close()
-
-    def _messages(self) -> str:
-        """What ngspice last printed, ready to append to an error message."""
-        log = self._folder / libngspice.LOG
-        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-        told = [line for line in lines if re.search("error|warning|small|abort", line, re.I)]
-        progress = [line for line in lines if "%]" in line]
-        return "".join(f"\n  ngspice: {line}" for line in (told or lines)[-8:] + progress[-1:])
 
 
 # by process id: a forked child must not share our pipes

@@ -59,6 +59,8 @@ def gf180mcu() -> Technology:
                 continue
             text = library.read_text(encoding="utf-8", errors="replace")
             new = re.search(r"(?im)^\.subckt\s+nfet_03v3\b", text)
+            if not new and not re.search(r"(?im)^\.subckt\s+nmos_3p3\b", text):
+                raise ValueError(f"{library} has neither the transistor nfet_03v3 nor nmos_3p3")
             lacking = not re.search(r"_noia\s*=", text)
             return Technology(
                 name="gf180mcu",

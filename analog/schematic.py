@@ -8,7 +8,7 @@ of their nets; a diode is wired. Capacitors hang on their nets, other cells are 
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import schemdraw
 from schemdraw import elements as symbols
@@ -53,7 +53,7 @@ def _drawing(cell: Cell) -> schemdraw.Drawing:
             places[net].append(x)
     for net, xs in places.items():
         _draw_net(drawing, net, xs, heights[net] * UNIT)
-    _draw_others(drawing, cell, columns * PITCH)
+    _draw_others(drawing, cell, {t.name for t in transistors}, columns * PITCH)
     return drawing
 
 
@@ -64,13 +64,19 @@ def _transistors(cell: Cell) -> list[_Transistor]:
         if model not in (cell.technology.nmos, cell.technology.pmos):
             continue
         drain, gate, source, _ = (str(pin.node) for pin in element.pins)
-        micro = cell.technology.length_unit * 1e6
-        label = "/".join(f"{element.parameters[key] * micro:.3g}" for key in "wl")
+        if drain == source:  # no channel to draw: a capacitor
+            continue
         name = element.name.removeprefix("X")
         kind = "n" if model == cell.technology.nmos else "p"
         upper, lower = (drain, source) if kind == "n" else (source, drain)
-        found.append(_Transistor(name, kind, upper, lower, gate, label))
+        found.append(_Transistor(name, kind, upper, lower, gate, _size(cell, element)))
     return found
+
+
+def _size(cell: Cell, element: Any) -> str:
+    """Width and length of a transistor of PySpice in um."""
+    micro = cell.technology.length_unit * 1e6
+    return "/".join(f"{element.parameters[key] * micro:.3g}" for key in "wl")
 
 
 def _heights(transistors: list[_Transistor]) -> dict[str, int]:
@@ -139,18 +145,19 @@ def _draw_net(drawing: schemdraw.Drawing, net: str, xs: list[float], y: float) -
     _write(drawing, (right + 0.1, y), net, "left")
 
 
-def _draw_others(drawing: schemdraw.Drawing, cell: Cell, x: float) -> None:
-    """Capacitors, sources and cells within the cell, with the names of their nets."""
+def _draw_others(drawing: schemdraw.Drawing, cell: Cell, drawn: set[str], x: float) -> None:
+    """What is not yet `drawn`: capacitors, sources and cells, with the names of their nets."""
     for element in cell.elements:
         model = getattr(element, "subcircuit_name", None)
-        if model in (cell.technology.nmos, cell.technology.pmos):
+        if element.name.removeprefix("X") in drawn:
             continue
         nets = [str(pin.node) for pin in element.pins]
-        if element.name.startswith("C"):
-            symbol = symbols.Capacitor().at((x, UNIT)).to((x, 0))
-            drawing.add(symbol)
-            value = f"{float(element.capacitance) * 1e15:.4g} fF"
-            _write(drawing, (x + 0.4, UNIT / 2), f"{element.name}\n{value}", "left")
+        gate = model in (cell.technology.nmos, cell.technology.pmos)  # as a capacitor
+        if gate or element.name.startswith("C"):
+            drawing.add(symbols.Capacitor().at((x, UNIT)).to((x, 0)))
+            value = _size(cell, element) if gate else f"{float(element.capacitance) * 1e15:.4g} fF"
+            name = element.name.removeprefix("X")
+            _write(drawing, (x + 0.4, UNIT / 2), f"{name}\n{value}", "left")
             _write(drawing, (x + 0.1, UNIT), nets[0], "left")
             if nets[1] == GROUND:
                 drawing.add(symbols.Ground().theta(0).at((x, 0)))

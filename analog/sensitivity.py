@@ -29,43 +29,12 @@ from PySpice.Spice.Netlist import Circuit, SubCircuit
 from .benches import simulate
 from .lif import AnalogLIF
 from .monte_carlo import each
-from .technology import Technology
+from .technology import Matching, Technology
 
 Device = tuple[str, str]
 """Names of a cell and of a transistor in it."""
 
 _STEP = 0.3  # of the central differences, in standard deviations of the device
-
-
-@dataclass(frozen=True)
-class Matching:
-    """Pelgrom's threshold coefficients of a technology.
-
-    Parameters
-    ----------
-    nmos, pmos : float
-        A_VT of a pair in V m.
-    shorter, wider : float
-        What the gate's length lacks and its width has beyond the drawn ones, in m.
-    """
-
-    nmos: float
-    pmos: float
-    shorter: float = 0.0
-    wider: float = 0.0
-
-    def sd(self, technology: Technology, model: str, w: float, length: float) -> float:
-        """Standard deviation of one device's threshold in V."""
-        area = (w + self.wider) * (length - self.shorter)
-        coefficient = {technology.nmos: self.nmos, technology.pmos: self.pmos}[model]
-        return float(coefficient / np.sqrt(2 * area))
-
-
-MATCHING = {
-    "generic180": Matching(5e-9, 5e-9),
-    "gf180mcu": Matching(7.148e-9, 6.66e-9, shorter=0.15e-6, wider=0.1e-6),
-}
-"""By technology name, as its model file has them."""
 
 
 @dataclass(frozen=True)

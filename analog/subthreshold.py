@@ -224,6 +224,11 @@ def _extracted(technology: Technology, kind: str, v_sb: float, size: Size) -> Tr
     falling = np.flatnonzero(slope[peak:] * n_0 < 0.95) + peak
     i0 = exp(np.interp(-_EFFICIENCY_AT_1, -slope[falling] * n_0, np.log(i[falling])))
     worked = (i > _WORKED[0]) & (i < _WORKED[1])
+    if not worked.any():
+        raise ValueError(
+            f"{technology.name} has no subthreshold range at {technology.temperature:g} C: its"
+            f" {kind}MOS conducts {i[0]:.3g} A per W/L at V_GS = 0"
+        )
     v_th, v_1 = np.interp(np.log([i0 * log(2) ** 2, 1e-9]), np.log(i), v)
     return Transistor(
         kind=kind,
@@ -239,10 +244,15 @@ def _extracted(technology: Technology, kind: str, v_sb: float, size: Size) -> Tr
     )
 
 
-def gate(technology: Technology, current: float, density: float | None = None) -> Size:
+def gate(
+    technology: Technology,
+    current: float,
+    density: float | None = None,
+    shortest: float = SQUARE.l,
+) -> Size:
     """A gate for a bias current, for either kind, so that it may be copied from rail to rail.
 
-    Its area is 8 um2 or more, its length 2 um or more.
+    Its length is `shortest` or more, its area ``2 shortest**2`` or more.
 
     Parameters
     ----------
@@ -252,6 +262,8 @@ def gate(technology: Technology, current: float, density: float | None = None) -
     density : float, optional
         Current of a square in A; by default 0.2 nA, amid the currents for which n holds, or, on a
         chip that leaks more, twice the least current of a diode.
+    shortest : float
+        In m.
 
     Returns
     -------
@@ -261,7 +273,7 @@ def gate(technology: Technology, current: float, density: float | None = None) -
     if density is None:
         density = max(0.2e-9, 2 * max(transistor(technology, kind).least for kind in ("n", "p")))
     ratio = float(min(max(current / density, 0.05), 20.0))
-    length = max(SQUARE.l * sqrt(2 / ratio), SQUARE.l, technology.w_min / ratio)
+    length = max(shortest * sqrt(2 / ratio), shortest, technology.w_min / ratio)
     return Size(ratio * length, length)
 
 

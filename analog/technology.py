@@ -6,7 +6,7 @@ its own threshold and current factor, the same ones in every run.
 """
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, sqrt
 from pathlib import Path
 
 BOLTZMANN_PER_CHARGE = 1.380649e-23 / 1.602176634e-19  # V/K, exact SI
@@ -120,3 +120,50 @@ generic180 = Technology(
     files=(Path(__file__).with_name("generic180.lib"),),
 )
 """Our own generic 180 nm process; `generic180.lib` names the sources of its numbers."""
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Pelgrom's threshold coefficients of a technology.
+
+    Parameters
+    ----------
+    nmos, pmos : float
+        A_VT of a pair in V m.
+    shorter, wider : float
+        What the gate's length lacks and its width has beyond the drawn ones, in m.
+    """
+
+    nmos: float
+    pmos: float
+    shorter: float = 0.0
+    wider: float = 0.0
+
+    def sd(self, technology: Technology, model: str, w: float, length: float) -> float:
+        """Standard deviation of one device's threshold in V."""
+        area = (w + self.wider) * (length - self.shorter)
+        coefficient = {technology.nmos: self.nmos, technology.pmos: self.pmos}[model]
+        return coefficient / sqrt(2 * area)
+
+
+_MATCHING = {
+    "generic180": Matching(5e-9, 5e-9),
+    "gf180mcu": Matching(7.148e-9, 6.66e-9, shorter=0.15e-6, wider=0.1e-6),
+}
+"""By technology name, as its model file has them."""
+
+
+def matching_of(technology: Technology) -> Matching:
+    """Pelgrom's coefficients of a technology, whatever its corner.
+
+    Raises
+    ------
+    ValueError
+        None are known of it.
+    """
+    if technology.name not in _MATCHING:
+        raise ValueError(
+            f"technology must be one of {', '.join(_MATCHING)}, of which the matching is known,"
+            f" not {technology.name!r}"
+        )
+    return _MATCHING[technology.name]

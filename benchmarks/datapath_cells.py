@@ -2,15 +2,15 @@
 
     python benchmarks/datapath_cells.py
 
-The datapaths are those of the built-in experiments and of ``rheobase fpga``.
+The datapaths are those of the built-in experiments and those that are delivered by name.
 """
 
 from rheobase.cosim.experiment import BUILT_IN, built_in
-from rheobase.cosim.fpga import KINDS
 from rheobase.cosim.substrates.core import every
 from rheobase.hdl.datapath_cells import key, measure
+from rheobase.hdl.neurons.kinds import KINDS
 
-neurons = list(KINDS.values())
+neurons = [named[0] for named in KINDS.values()]
 for experiment in map(built_in, BUILT_IN):
     if experiment.rtl is not None:
         neurons += [core.neuron for core in every(experiment, experiment.rtl)]

@@ -17,9 +17,10 @@ are those that the compiled core sustains, sweeps included.
 import sys
 from pathlib import Path
 
-from rheobase.cosim.fpga import KINDS, core, sustained
+from rheobase.cosim.fpga import core, sustained
 from rheobase.hdl.fpga import Report, implement
 from rheobase.hdl.neurons import datapath
+from rheobase.hdl.neurons.kinds import KINDS
 from rheobase.hdl.pipeline import Pipeline
 
 HEAD = ("", "LUT4", "carry", "FF", "LUT RAM", "block RAM", "DSP", "fmax/MHz", "MSOP/s")
@@ -45,12 +46,12 @@ show(*HEAD)
 for peer in PEERS:
     show(*peer)
 for lanes in (1, 2, 4):
-    made = core("lif", 256, 256, lanes=lanes)
+    made = core("lif-shift", 256, 256, lanes=lanes)
     name = f"rheobase, {lanes} lane{'s' * (lanes > 1)}"
     show(*ours(name, implement(made, "ecp5-85", folder / str(lanes)), sustained(made)))
-for kind, neuron in KINDS.items():
-    report = implement(Pipeline(datapath(neuron)), "ecp5-85", folder / kind)
+for kind, neurons in KINDS.items():
+    report = implement(Pipeline(datapath(neurons[0])), "ecp5-85", folder / kind)
     show(*ours(f"datapath {kind}", report))
-made = core("lif", 256, 1024, lanes=4, single_port=True)
+made = core("lif-shift", 256, 1024, lanes=4, single_port=True)
 print("iCE40 UP5K, 256 k synapses in SPRAM:")
 show(*ours("rheobase, 4 lanes", implement(made, "ice40-up5k", folder / "up5k"), sustained(made)))

@@ -2,9 +2,10 @@
 
 A `Point` compares one measured number with one prediction. Its budget has named terms:
 
-- *statistical*: a law for the deviation (normal with a standard error, or Kolmogorov's for the
-  largest distance of two distribution functions), cut at the confidence of the whole run,
-  shared between its statistical points (Šidák 1967);
+- *statistical*: a law for the deviation (normal with a standard error, Student's where that is
+  known from few values, binomial of a share of independent trials, chi for the standard deviation
+  of normal samples, or Kolmogorov's for the largest distance of two distribution functions), cut
+  at the confidence of the whole run, shared between its statistical points (Šidák 1967);
 - *numerical*: a bound on the error of the predictor or the simulator;
 - *model*: what the predictor leaves out, derived or measured elsewhere.
 
@@ -12,7 +13,7 @@ Bounds add up; a point whose budget is wider than the resolution asked for is in
 """
 
 from dataclasses import dataclass
-from math import expm1, inf, isnan, log
+from math import ceil, expm1, floor, inf, isnan, log, sqrt
 from typing import Literal
 
 from scipy import stats
@@ -32,15 +33,23 @@ class Term:
     kind : {"statistical", "numerical", "model"}
     size : float
         The bound, in the unit of the observable; for statistical terms the standard error, or the
-        number of samples for Kolmogorov's law.
-    law : {"normal", "kolmogorov"}
+        number of samples for Kolmogorov's law, of trials for the binomial one, the standard
+        deviation itself for the law chi.
+    law : {"normal", "kolmogorov", "binomial", "chi"}
         Of a statistical term.
+    freedom : float
+        Degrees of freedom of a standard error that was estimated, infinite if it is known; of the
+        law chi, the number of samples less one.
+    share : float
+        Of a binomial law: the largest expected share of the trials, bounds included.
     """
 
     name: str
     kind: Kind
     size: float
-    law: Literal["normal", "kolmogorov"] = "normal"
+    law: Literal["normal", "kolmogorov", "binomial", "chi"] = "normal"
+    freedom: float = inf
+    share: float = 0.0
 
     def width(self, error_rate: float) -> float:
         """Half-width that a faultless run leaves with probability `error_rate` (0 for bounds)."""
@@ -48,13 +57,32 @@ class Term:
             return self.size
         if self.law == "kolmogorov":
             return float(stats.kstwo.isf(error_rate, self.size))
-        return float(stats.norm.isf(error_rate / 2)) * self.size
+        if self.law == "binomial":
+            law, trials = stats.binom(self.size, self.share), self.size
+            up, down = law.isf(error_rate / 2), law.ppf(error_rate / 2)
+            return float(max(up / trials - self.share, self.share - down / trials))
+        if self.law == "chi":
+            spread = stats.chi(self.freedom, scale=self.size / sqrt(self.freedom))
+            return float(
+                max(spread.isf(error_rate / 2) - self.size, self.size - spread.ppf(error_rate / 2))
+            )
+        return float(stats.t.isf(error_rate / 2, self.freedom)) * self.size
 
     def p_value(self, deviation: float) -> float:
         """Probability of a deviation at least this large in a faultless run."""
         if self.law == "kolmogorov":
             return float(stats.kstwo.sf(deviation, self.size))
-        return 2 * float(stats.norm.sf(deviation / self.size)) if self.size > 0 else 1.0
+        if self.law == "binomial":
+            law, trials = stats.binom(self.size, self.share), self.size
+            up = ceil((self.share + deviation) * trials - 1e-9)
+            down = floor((self.share - deviation) * trials + 1e-9)
+            return min(1.0, float(law.sf(up - 1) + law.cdf(down)))
+        if self.law == "chi":
+            spread = stats.chi(self.freedom, scale=self.size / sqrt(self.freedom))
+            return float(spread.sf(self.size + deviation) + spread.cdf(self.size - deviation))
+        if self.size == 0:
+            return 1.0
+        return 2 * float(stats.t.sf(deviation / self.size, self.freedom))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from .theory.command import run as run_theory
 
 if TYPE_CHECKING:
     from .experiment import Experiment
+    from .network_experiment import NetworkExperiment
 
 MOST_SHOWN = 50  # mismatches of golden vectors
 USAGE = 2  # exit code of a mistake in what was asked for; 1 means that a check did not agree
@@ -25,18 +26,36 @@ def _experiment(name: str) -> "Experiment":
     return built_in(name) if name in BUILT_IN else load(name)
 
 
-def _verify(args: argparse.Namespace) -> int:
+def any_experiment(name: str) -> "Experiment | NetworkExperiment":
+    """A built-in experiment or network, or the one in a file."""
+    from .experiment import BUILT_IN
+    from .network_experiment import is_network, load_network
+
+    if name not in BUILT_IN and is_network(name):
+        return load_network(name)
+    return _experiment(name)
+
+
+def require_ready(
+    experiments: "list[Experiment | NetworkExperiment]", verilog: Path | None
+) -> None:
+    """Fail before a run if the Verilog file or a tool is missing."""
     from .doctor import require
-    from .experiment import FIRST
     from .preflight import needs
+
+    if verilog is not None and not verilog.is_file():
+        raise ValueError(f"--verilog {verilog}: no such file")
+    for tool in needs(experiments, verilog):
+        require(tool, "rheobase verify")
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from .experiment import FIRST
     from .report import print_table, require_writable, to_json, write
     from .verify import show_progress, verify
 
-    experiments = [_experiment(name) for name in args.experiment or FIRST]
-    if args.verilog is not None and not args.verilog.is_file():
-        raise ValueError(f"--verilog {args.verilog}: no such file")
-    for tool in needs(experiments, args.verilog):
-        require(tool, "rheobase verify")
+    experiments = [any_experiment(name) for name in args.experiment or FIRST]
+    require_ready(experiments, args.verilog)
     require_writable(args.output)
     with show_progress(args.quiet) as progress:
         run = verify(experiments, progress, args.verilog)
@@ -86,8 +105,28 @@ def _spice(args: argparse.Namespace) -> int:
     from .substrates.spice import write_deck
 
     require("libngspice", "rheobase spice")
+    if args.neuron is not None:
+        return _neuron(args)
+    if args.technology is not None:
+        raise ValueError("--technology belongs to --neuron: an experiment names its own")
     experiment = _experiment(args.experiment)
     files = write_deck(experiment, args.output, args.speed_up, args.stimulus)
+    return _written(args, [str(file) for file in files])
+
+
+def _neuron(args: argparse.Namespace) -> int:
+    from ..analog.export import write_neuron
+    from ..analog.neurons.kinds import KINDS
+    from .technology import named
+
+    for name in ("speed_up", "stimulus"):
+        if getattr(args, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} belongs to an experiment")
+    if args.neuron not in KINDS:
+        raise ValueError(f"--neuron must be one of {', '.join(KINDS)}, not {args.neuron!r}")
+    example = KINDS[args.neuron](named(args.technology or "generic180"))
+    t_stop, step = 5 * example.interval, example.interval / 100
+    files = write_neuron(args.output, example.neuron, example.current, t_stop, step)
     return _written(args, [str(file) for file in files])
 
 
@@ -109,12 +148,14 @@ def _vectors(args: argparse.Namespace) -> int:
         raise ValueError("--verilog needs --on rtl")
     cases = read(args.file)
     not_run: list[str] = []
-    if args.on == "rtl":
-        require("g++", "rheobase vectors check --on rtl")
+    on = args.on
     if args.verilog is not None:
-        cases, others = with_modes(cases, args.verilog)
+        cases, others, circuit = with_modes(cases, args.verilog)
         not_run = [case.name for case in others]
-    found = check(cases, args.on, args.verilog)
+        on = "netlist" if circuit == "netlist" else on
+    if on == "rtl":
+        require("g++", "rheobase vectors check --on rtl")
+    found = check(cases, on, args.verilog)
     if args.json:
         answer: dict[str, object] = {
             "vectors": len(cases),
@@ -133,14 +174,26 @@ def _vectors(args: argparse.Namespace) -> int:
         )
     if len(found) > MOST_SHOWN:
         print(f"... and {len(found) - MOST_SHOWN} more (all with --json)")
-    print(f"{len(cases)} vectors on {args.on}: {len(found)} mismatches")
+    print(f"{len(cases)} vectors on {on}: {len(found)} mismatches")
     return 1 if found else 0
+
+
+def _sweep(args: argparse.Namespace) -> int:
+    from .sweep_file import run
+
+    return run(args)
 
 
 def _technology(args: argparse.Namespace) -> int:
     from .technology import run
 
     return run(args)
+
+
+def _chips(args: argparse.Namespace) -> int:
+    from .chips import run
+
+    return run(args, _experiment(args.experiment))
 
 
 def _written(args: argparse.Namespace, files: list[str]) -> int:
@@ -173,11 +226,14 @@ def _parser() -> argparse.ArgumentParser:
 
     built_in = (
         "a TOML file, or fi-curve, noise-driven, published-trace, precision, loihi, truenorth,"
-        " spinnaker"
+        " spinnaker, noise-step, accelerated, mismatch"
     )
     verify = add("verify", _verify, "run experiments and judge every substrate")
     verify.add_argument(
-        "experiment", nargs="*", metavar="EXPERIMENT", help=f"{built_in} (default: the first three)"
+        "experiment",
+        nargs="*",
+        metavar="EXPERIMENT",
+        help=f"{built_in}, or ei-network, a network (default: the first three)",
     )
     verify.add_argument(
         "--verilog", type=Path, metavar="FILE", help="judge this Verilog in place of the core"
@@ -189,18 +245,23 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--quiet", action="store_true", help="show no progress")
 
     verilog = add("verilog", _verilog, "write the core of an experiment, or a datapath, as Verilog")
-    spice = add("spice", _spice, "write the transistor neuron and a testbench for ngspice -b")
+    spice = add("spice", _spice, "write a transistor neuron and a testbench for ngspice -b")
     what = verilog.add_mutually_exclusive_group(required=True)
     what.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=built_in)
     what.add_argument(
         "--datapath", metavar="KIND", help="such as loihi-lava; another word lists all"
     )
-    spice.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
+    circuit = spice.add_mutually_exclusive_group(required=True)
+    circuit.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help=built_in)
+    circuit.add_argument(
+        "--neuron", metavar="KIND", help="such as axon-hillock; another word lists all"
+    )
     for command in (verilog, spice):
         command.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     verilog.add_argument("--dt", metavar="TIME", help='such as "0.1 ms" (default: the first)')
     spice.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
     spice.add_argument("--stimulus", metavar="NAME", help="(default: the first)")
+    spice.add_argument("--technology", metavar="NAME", help="of --neuron (default: generic180)")
 
     vectors = commands.add_parser("vectors", help="hold golden vectors of public models")
     checks = vectors.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -214,9 +275,25 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     check.add_argument(
         "--verilog", type=Path, metavar="FILE",
-        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote",
+        help="with --on rtl: judge this datapath, which `rheobase verilog --datapath` wrote, or the"
+        " netlist.v of `rheobase fpga --datapath`, which runs in Icarus",
     )  # fmt: skip
     check.add_argument("--json", action="store_true", help="print JSON")
+
+    sweep = add("sweep", _sweep, "run an experiment at many points, on processes or on a cluster")
+    sweep.add_argument(
+        "file", type=Path, metavar="SWEEP",
+        help="a TOML file: an experiment, and a [grid], a [[list]] or a [monte_carlo]",
+    )  # fmt: skip
+    sweep.add_argument(
+        "--output", type=Path, metavar="FILE",
+        help="for the results, one JSON line each; those that it has are not computed again"
+        " (default: SWEEP's name with .jsonl, in this folder)",
+    )  # fmt: skip
+    where = sweep.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
+    where.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler: tcp://host:port")
+    sweep.add_argument("--quiet", action="store_true", help="show no progress")
 
     fpga = add(
         "fpga", _fpga, "synthesise, place and route a core: resources, fmax, rates; bitstreams"
@@ -241,14 +318,37 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     technology.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
 
+    chips = add(
+        "chips", _chips,
+        "Monte Carlo of the transistor neuron's chips: spread, Pelgrom's prediction, calibration",
+    )  # fmt: skip
+    chips.add_argument("experiment", metavar="EXPERIMENT", help=built_in)
+    chips.add_argument(
+        "--count", type=int, metavar="N", help="of chips (default: what the experiment says, or 40)"
+    )
+    chips.add_argument("--speed-up", type=float, metavar="FACTOR", help="(default: the first)")
+    chips.add_argument(
+        "--trim", nargs="+", choices=("leak", "threshold", "refractory"),
+        default=["leak", "threshold", "refractory"],
+        help="what calibration sets on each chip (default: all three)",
+    )  # fmt: skip
+    chips.add_argument(
+        "--window", type=float, default=0.05, metavar="SHARE",
+        help="relative error of the rate up to which a chip is good (default: %(default)s)",
+    )  # fmt: skip
+    chips.add_argument("--plot", type=Path, metavar="FILE", help="write svg, png or pdf")
+    chips.add_argument("--quiet", action="store_true", help="show no progress")
+
     add("doctor", _doctor, "say which tools are there and what each is needed for")
     return parser
 
 
 def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
     what = fpga.add_mutually_exclusive_group()
-    kinds = "lif, loihi-lava, loihi-nengo, spinnaker or truenorth"
-    what.add_argument("--kind", default="lif", help=f"of neurons: {kinds} (default: %(default)s)")
+    what.add_argument(
+        "--kind", default="lif-shift",
+        help="of neurons, such as loihi-lava; another word lists all (default: %(default)s)",
+    )  # fmt: skip
     what.add_argument("--datapath", metavar="KIND", help="the datapath alone, in place of a core")
     for name, default in (("neurons", 256), ("axons", 256), ("weight-width", 4), ("lanes", 1)):
         fpga.add_argument(
@@ -293,7 +393,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
-        print(f"rheobase {args.command}: interrupted; nothing was written", file=sys.stderr)
+        kept = "finished points are kept" if args.command == "sweep" else "nothing was written"
+        print(f"rheobase {args.command}: interrupted; {kept}", file=sys.stderr)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"rheobase {args.command}: {error}", file=sys.stderr)
     return USAGE

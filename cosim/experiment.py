@@ -28,6 +28,7 @@ from .neuron_table import (
     make_neuron,
     quantity,
     read_toml,
+    show_neuron,
 )
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -65,6 +66,16 @@ class WhiteNoiseTable(_StimulusTable, tag="white noise", frozen=True):
     sigma: Volt
 
 
+class NoiseStepTable(_StimulusTable, tag="noise step", frozen=True):
+    """White noise that changes at `at`: `mu` and `sigma` before and after it; many trials."""
+
+    mu: tuple[Volt, Volt]
+    sigma: tuple[Volt, Volt]
+    at: Second
+    duration: Second
+    bin: Second
+
+
 class PoissonTable(_StimulusTable, tag="poisson", frozen=True):
     """Poisson synapses."""
 
@@ -97,7 +108,9 @@ class RecordedTable(_StimulusTable, tag="recorded current", frozen=True):
     stop: Second | None = None
 
 
-StimulusTable = ConstantTable | WhiteNoiseTable | PoissonTable | SpikesTable | RecordedTable
+StimulusTable = (
+    ConstantTable | WhiteNoiseTable | NoiseStepTable | PoissonTable | SpikesTable | RecordedTable
+)
 
 
 class ReferenceTable(Table, frozen=True):
@@ -175,7 +188,10 @@ class SpiceTable(Table, frozen=True):
     """``[spice]``: the transistor neuron.
 
     `technology` is "generic180" or a kit that ``PDK_ROOT`` leads to, "gf180mcu" or "sky130"; its
-    typical corner unless `corner` names another; `celsius` is the chip's temperature.
+    typical corner unless `corner` names another; `celsius` is the chip's temperature. Gates are so
+    large that mismatch gives rest and trip point, on the chip, the standard deviation `offset`; by
+    default as small as speed wants. Of so many `chips` mismatch is drawn, at the first speed-up,
+    and calibrated: see `rheobase.cosim.chips`.
     """
 
     speed_up: Annotated[tuple[PositiveReal, ...], msgspec.Meta(min_length=1)] = (1.0,)
@@ -183,6 +199,8 @@ class SpiceTable(Table, frozen=True):
     technology: str = generic180.name
     corner: str = ""
     celsius: float = generic180.temperature
+    offset: Volt | None = None
+    chips: Annotated[int, msgspec.Meta(ge=3)] | None = None
     dt: Second = Second(1e-4)
     spikes: Positive = 20
     seed: Seed = 1
@@ -193,12 +211,17 @@ class SpiceTable(Table, frozen=True):
 
 
 class CheckTable(Table, frozen=True):
-    """``[check]``: what to compare and how finely; the budget may not be wider than that."""
+    """``[check]``: what to compare and how finely; the budget may not be wider than that.
+
+    `psth` and `psth_spice` are shares of the trials; all others are relative.
+    """
 
     observables: tuple[Literal["rate", "cv", "isi"], ...] = ("rate",)
     rate: Fraction = 0.02
     cv: Fraction = 0.03
     isi: Fraction = 0.03
+    psth: Fraction = 0.03
+    psth_spice: Fraction = 0.2
     design: Fraction = 0.03
     spikes: Fraction = 0.2
     range_error: Fraction = 0.05
@@ -242,6 +265,27 @@ class Experiment(msgspec.Struct, frozen=True):
     spice: SpiceTable | None
 
     @property
+    def subject(self) -> str:
+        """The neuron, in words."""
+        return show_neuron(self.neuron)
+
+    @property
+    def stimulus_names(self) -> tuple[str, ...]:
+        """The names of its stimuli."""
+        return tuple(item.name for item in self.stimuli)
+
+    @property
+    def substrates(self) -> tuple[str, ...]:
+        """Theory, and those that it has sections for."""
+        sections = ("reference", "rtl", "spice")
+        return ("theory", *(name for name in sections if getattr(self, name) is not None))
+
+    @property
+    def seeds(self) -> str:
+        """Those of its substrates, in words."""
+        return ", ".join(f"{name} {getattr(self, name).seed}" for name in self.substrates[1:])
+
+    @property
     def dt(self) -> float:
         """The first time step in s: the grid on which given input is described."""
         for settings in (self.reference, self.rtl):
@@ -267,8 +311,19 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "$.check": CheckTable,
     "$": ExperimentTable,
 }
-_PLATFORMS = {str(table.__struct_config__.tag): table for table in get_args(AnyRtlTable)}
+_PLATFORMS: dict[str, type[AnyRtlTable]] = {
+    str(table.__struct_config__.tag): table for table in get_args(AnyRtlTable)
+}
 _KINDS = {str(table.__struct_config__.tag): table for table in get_args(StimulusTable)}
+
+
+def platform_table(rtl: dict[str, Any]) -> tuple[dict[str, Any], type[AnyRtlTable]]:
+    """An ``[rtl]`` with its platform named, and the schema of that platform."""
+    platform = rtl.get("platform", "generic")
+    if platform not in _PLATFORMS:
+        names = ", ".join(map(repr, _PLATFORMS))
+        raise ValueError(f"platform = {platform!r} must be one of {names} - at `$.rtl`")
+    return {**rtl, "platform": platform}, _PLATFORMS[platform]
 
 
 def _convert(data: dict[str, Any]) -> ExperimentTable:
@@ -280,12 +335,12 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
             raise ValueError(
                 f"kind = {item.get('kind')!r} must be one of {kinds} - at `$.stimulus[{index}]`"
             )
+    if "population" in data:
+        raise ValueError("has a [[population]], and an experiment with one neuron was asked for")
     rtl = data.get("rtl")
     if isinstance(rtl, dict):
-        data = {**data, "rtl": {"platform": "generic", **rtl}}
-        if (platform := data["rtl"]["platform"]) not in _PLATFORMS:
-            names = ", ".join(map(repr, _PLATFORMS))
-            raise ValueError(f"platform = {platform!r} must be one of {names} - at `$.rtl`")
+        rtl, _ = platform_table(rtl)
+        data = {**data, "rtl": rtl}
     neuron = data.get("neuron")
     if isinstance(neuron, dict) and neuron.get("kind", "LIF") != "LIF":
         raise ValueError(
@@ -303,11 +358,13 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
         tag: tuple[str, ...] = ()
         if at:
             table, tag = _KINDS[data["stimulus"][int(at[1])]["kind"]], ("kind",)
+        elif where.endswith("].sweep"):
+            table = SweepTable
         elif where == "$.rtl":
-            table, tag = _PLATFORMS[data["rtl"]["platform"]], ("platform",)
+            table, tag = platform_table(data["rtl"])[1], ("platform",)
         else:
             table = _SECTIONS[where]
-        fields = ", ".join((*tag, *table.__struct_fields__))
+        fields = ", ".join((*tag, *table.__struct_encode_fields__))
         raise ValueError(f"{error}; allowed: {fields}") from None
 
 
@@ -343,6 +400,9 @@ def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
             return st.Constant(drives or tuple(i * neuron.resistance for i in table.current))
         case WhiteNoiseTable():
             return st.WhiteNoise(table.mu, table.sigma)
+        case NoiseStepTable():
+            before, after = map(st.WhiteNoise, table.mu, table.sigma)
+            return st.NoiseStep(before, after, table.at, table.duration, table.bin)
         case PoissonTable():
             return st.Poisson(table.rates, table.weights, table.mu)
         case SpikesTable():
@@ -375,6 +435,8 @@ def _check_settings(table: ExperimentTable) -> None:
                 )
     if table.spice is not None:
         _located("[spice]", table.spice.process)
+        if table.spice.offset is not None and not table.spice.offset > 0:
+            raise ValueError(f"[spice] offset must be > 0 V, not {float(table.spice.offset)!r}")
     lsb = getattr(table.rtl, "lsb", None)
     if lsb is not None and lsb <= 0:
         raise ValueError(f"[rtl] lsb must be > 0 V, not {float(lsb)!r}")
@@ -397,7 +459,17 @@ def load(path: str | Path) -> Experiment:
         File, key and value of the first mistake, and what is allowed.
     """
     path = Path(path)
-    data = read_toml(path)
+    return make_experiment(read_toml(path), path)
+
+
+def make_experiment(data: dict[str, Any], path: Path) -> Experiment:
+    """The experiment that the tables of the file `path` describe.
+
+    Raises
+    ------
+    ExperimentError
+        File, key and value of the first mistake, and what is allowed.
+    """
     table: ExperimentTable = _located(str(path), lambda: _convert(data))
     neuron: LIF = _located(f"{path}: [neuron]", lambda: make_neuron(table.neuron))
     _located(str(path), lambda: _check_settings(table))
@@ -418,10 +490,18 @@ def load(path: str | Path) -> Experiment:
 
 FIRST = ("fi-curve", "noise-driven", "published-trace")  # what `verify` runs unless told
 PLATFORMS = ("precision", "loihi", "truenorth", "spinnaker")
-BUILT_IN = FIRST + PLATFORMS
+PREDICTIONS = ("noise-step", "accelerated", "mismatch")
+BUILT_IN = FIRST + PLATFORMS + PREDICTIONS
+
+
+def experiment_path(name: str) -> Path:
+    """The file of a built-in experiment, or the one that is named."""
+    if name not in BUILT_IN:
+        return Path(name)
+    with resources.as_file(resources.files(__package__) / "experiments" / f"{name}.toml") as path:
+        return path
 
 
 def built_in(name: str) -> Experiment:
     """One of the experiments in `BUILT_IN`."""
-    with resources.as_file(resources.files(__package__) / "experiments" / f"{name}.toml") as path:
-        return load(path)
+    return load(experiment_path(name))

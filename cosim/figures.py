@@ -9,9 +9,11 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..models.units import show
 from .findings import Curve
 
 COLOUR = {"theory": "#222222", "reference": "#1b7837", "rtl": "#2166ac", "spice": "#b2182b"}
+_BLOCKS = ("#a6cee3", "#fdbf6f", "#b2df8a")
 MARKER = {"theory": "", "reference": "o", "rtl": "s", "spice": "^"}
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -27,7 +29,8 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """The figure as text to be put into a page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
@@ -92,7 +95,7 @@ def _grid(panels: dict[str, list[Curve]], columns: int, size: tuple[float, float
         _panel(axes, group, title)
     for axes in grid[len(panels) :]:
         axes.remove()
-    return _svg(figure)
+    return svg(figure)
 
 
 def _raster(curves: list[Curve]) -> str:
@@ -107,7 +110,33 @@ def _raster(curves: list[Curve]) -> str:
     axes.set_yticks(range(len(curves)), names)
     axes.invert_yaxis()
     axes.set_xlabel(curves[0].x_label)
-    return _svg(figure)
+    return svg(figure)
+
+
+def _energy(curves: list[Curve]) -> str:
+    """A bar for each setting, of its blocks end to end, each bar in shares of its total."""
+    bars = _by(curves, lambda c: c.setting)
+    figure = Figure(figsize=(8, 0.45 * len(bars) + 1.1), layout="constrained")
+    axes = figure.subplots()
+    axes.grid(axis="y", visible=False)
+    names = []
+    for row, (setting, blocks) in enumerate(bars.items()):
+        total = sum(float(block.y[0]) for block in blocks)
+        start = 0.0
+        for block, colour in zip(blocks, _BLOCKS, strict=True):
+            share = 100 * float(block.y[0]) / total
+            label = "" if row else block.stimulus
+            axes.barh(row, share, left=start, color=colour, height=0.6, label=label)
+            if share > 12:
+                text = show(float(block.y[0]), "J", 3)
+                axes.text(start + share / 2, row, text, ha="center", va="center", fontsize=8)
+            start += share
+        names.append(f"{setting}: {show(total, 'J', 3)}")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the energy of an interspike interval (%)")
+    figure.legend(loc="outside upper center", ncols=len(_BLOCKS))
+    return svg(figure)
 
 
 def _alone(curve: Curve) -> str:
@@ -121,6 +150,9 @@ def _together(curve: Curve) -> str:
 # figure: (caption, what shares a panel, panels side by side, inches of a panel)
 _PANELS: dict[str, tuple[str, Callable[[Curve], str], int, tuple[float, float]]] = {
     "f-I": ("f-I curves of all substrates, per biological second", lambda c: "", 1, (8, 4.8)),
+    "rates": (
+        "Rates of the populations: measured for each seed, and predicted", _together, 2, (5, 3),
+    ),
     "isi": ("Inter-spike intervals: measured, and the predicted distribution", _alone, 3, (4, 2.6)),
     "leak": (
         "Current of the leak into the membrane: measured, and the linear leak with the same slope",
@@ -128,6 +160,11 @@ _PANELS: dict[str, tuple[str, Callable[[Curve], str], int, tuple[float, float]]]
     ),
     "density": (
         "Membrane density: measured, and the stationary Fokker-Planck one", _together, 2, (5, 3),
+    ),
+    "psth": (
+        "Rate of a population after a release from v_reset and a step of its noise: measured,"
+        " the prediction for each substrate, and the Fokker-Planck equation of the ideal neuron",
+        _together, 1, (9, 3.6),
     ),
     "own trace": ("Membrane traces, each in its own units", _alone, 2, (5.5, 2.4)),
     "common trace": ("The same traces on one dimensionless axis", _together, 1, (9, 2.8)),
@@ -149,6 +186,11 @@ def draw(curves: list[Curve]) -> dict[str, list[tuple[str, str]]]:
             for figure, group in _by(mine, lambda c: c.figure).items():
                 if figure == "raster":
                     found.append(("Output spikes beside the published ones", _raster(group)))
+                elif figure == "energy":
+                    caption = (
+                        "Energy of the transistors by block, at 1.5 rheobases, mirrors included"
+                    )
+                    found.append((caption, _energy(group)))
                 else:
                     caption, shared, columns, size = _PANELS[figure]
                     found.append((caption, _grid(_by(group, shared), columns, size)))

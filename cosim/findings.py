@@ -64,13 +64,15 @@ class Curve:
 
     Parameters
     ----------
-    figure : {"f-I", "isi", "density", "own trace", "common trace", "raster", "leak"}
+    figure : {"f-I", "rates", "isi", "density", "psth", "own trace", "common trace", "raster",
+        "leak", "energy"}
     experiment, stimulus, substrate, setting : str
         Where it comes from.
     kind : {"measured", "predicted"}
         Predicted curves are drawn as lines.
     x, y : ndarray
-        Of one length; for histograms the bin centres and densities.
+        Of one length; for histograms the bin centres and densities; an energy is that of one block,
+        which `stimulus` names.
     x_label, y_label : str
         With units, as the axes show them.
     """

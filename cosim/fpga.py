@@ -17,30 +17,20 @@ from ..hdl.board import build
 from ..hdl.core import Core
 from ..hdl.fpga import Report, implement
 from ..hdl.neurons import datapath
+from ..hdl.neurons.kinds import KINDS
 from ..hdl.pipeline import Pipeline
 from ..models.integer.kind import IntegerNeuron
-from ..models.integer.lif import IntegerLIF
-from ..models.integer.loihi import Loihi
 from ..models.integer.network import Network, Synapses
-from ..models.integer.spinnaker import SpiNNaker
-from ..models.integer.truenorth import TrueNorth
 from .engines.network import NetworkEngine
 
-KINDS: dict[str, IntegerNeuron] = {  # their registers have values that can be written
-    "lif": IntegerLIF(12, 1000, refractory=3, leak="shift", leak_bits=5, input_width=12),
-    "loihi-lava": Loihi("lava", 0, 0, 1),
-    "loihi-nengo": Loihi("nengo", 0, 0, 1),
-    "spinnaker": SpiNNaker(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-    "truenorth": TrueNorth(20, "saturate", 1, -1),
-}
 TICKS = 4  # that a core is timed for, after a first one
 
 
 def known(kind: str) -> IntegerNeuron:
-    """A neuron of a kind."""
+    """A neuron of the modes that a name stands for."""
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
-    return KINDS[kind]
+    return KINDS[kind][0]
 
 
 def core(
@@ -82,11 +72,12 @@ def core(
 def sustained(core: Core) -> float:
     """Synaptic operations per clock of a compiled core."""
     engine, axons = NetworkEngine(core), core.network.axons
-    cycles = []
+    operations, cycles = [], []
     for ticks in (1, 1 + TICKS):
         at, on = np.divmod(np.arange(ticks * axons), axons)
+        operations.append(core.network.run(at, on, ticks).operations)  # of spikes in the loop, too
         cycles.append(engine.run(at, on, ticks).cycles)
-    return TICKS * core.network.synapses.axon.size / (cycles[1] - cycles[0])
+    return (operations[1] - operations[0]) / (cycles[1] - cycles[0])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -97,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         pipeline = Pipeline(datapath(known(args.datapath)))
         report = implement(pipeline, args.target, args.output, args.seed, args.goal)
         numbers = figures(report)
+        about = manifest(pipeline, args.target)
     else:
         described = core(
             args.kind, args.neurons, args.axons, args.layout, args.weight_width, args.lanes,
@@ -108,9 +100,25 @@ def run(args: argparse.Namespace) -> int:
         else:
             report = implement(described, args.target, args.output, args.seed, args.goal)
             numbers = figures(report, described)
+            about = manifest(described, args.target)
+    if args.board is None:
+        (args.output / "manifest.json").write_text(json.dumps(about, indent=2) + "\n")
     numbers["folder"] = str(args.output)
     print(json.dumps(numbers) if args.json else table(report, numbers))
     return 0 if report.met or args.allow_slow else 1
+
+
+def manifest(circuit: Pipeline | Core, target: str) -> dict[str, object]:
+    """What ``netlist.v`` is of: `vectors check` asks it."""
+    core = circuit.neurons if isinstance(circuit, Core) else circuit
+    kind = core.datapath.kind
+    return {
+        "circuit": "netlist of a network core" if isinstance(circuit, Core) else "netlist",
+        "kind": type(kind).__name__,
+        "modes": list(kind.modes),
+        "latency_clocks": core.latency,
+        "target": target,
+    }
 
 
 def figures(report: Report, core: Core | None = None) -> dict[str, object]:

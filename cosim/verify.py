@@ -7,24 +7,27 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..analog import ngspice
 from .budget import Verdict, overall, point_error_rate
 from .experiment import Experiment
 from .findings import Findings
+from .network_experiment import NetworkExperiment
 from .preflight import require_playable
-from .substrates import reference, rtl, spice, theory
+from .substrates import network, reference, rtl, spice, theory
 
 CONFIDENCE = 0.999
 
 Progress = Callable[[str], None]
+AnyExperiment = Experiment | NetworkExperiment
 
 
 @dataclass(frozen=True)
 class Run:
     """Experiments, what was found and the verdict on the whole."""
 
-    experiments: list[Experiment]
+    experiments: list[AnyExperiment]
     findings: Findings
     confidence: float
     seconds: float
@@ -41,7 +44,7 @@ class Run:
 
 
 def _located(
-    run: Callable[[Experiment, Progress], Findings], experiment: Experiment, progress: Progress
+    run: Callable[[Any, Progress], Findings], experiment: AnyExperiment, progress: Progress
 ) -> Findings:
     """Run an experiment on a substrate; a failure names the file and the piece of work at hand."""
     at, name = "", f"{experiment.name}: "
@@ -59,15 +62,23 @@ def _located(
         raise RuntimeError(f"{experiment.path}: {at.removeprefix(name)}: {error}") from error
 
 
-def _digital(experiment: Experiment, verilog: Path | None, progress: Progress) -> Findings:
+def _digital(experiment: AnyExperiment, verilog: Path | None, progress: Progress) -> Findings:
+    if isinstance(experiment, NetworkExperiment):
+        return _located(network.run, experiment, progress)
     findings = Findings()
     for run in (theory.run, reference.run, partial(rtl.run, verilog=verilog)):
         findings.add(_located(run, experiment, progress))
     return findings
 
 
+def _analog(experiment: AnyExperiment, progress: Progress) -> Findings:
+    if isinstance(experiment, NetworkExperiment):
+        return Findings()
+    return _located(spice.run, experiment, progress)
+
+
 def verify(
-    experiments: list[Experiment],
+    experiments: list[AnyExperiment],
     progress: Progress,
     verilog: Path | None = None,
     confidence: float = CONFIDENCE,
@@ -76,7 +87,7 @@ def verify(
 
     Parameters
     ----------
-    experiments : list of Experiment
+    experiments : list of Experiment or NetworkExperiment
     progress : callable
         Called with a line of text whenever a piece of work begins.
     verilog : Path, optional
@@ -95,7 +106,7 @@ def verify(
     require_playable(experiments, verilog)
     findings = Findings()
     with ThreadPoolExecutor(2) as pool:  # SPICE waits for its processes while the rest computes
-        analog = [pool.submit(_located, spice.run, e, progress) for e in experiments]
+        analog = [pool.submit(_analog, e, progress) for e in experiments]
         try:
             digital = [_digital(e, verilog, progress) for e in experiments]
             for found, future in zip(digital, analog, strict=True):

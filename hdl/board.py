@@ -17,8 +17,9 @@ from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.io import Buffer
 
 from .core import Core
-from .fpga import INSTALL, TARGETS, Report, Target, place, run, synthesise
+from .fpga import TARGETS, Report, Target, place, synthesise
 from .link import Link
+from .yowasp import INSTALL, run
 
 BAUD = 1_000_000  # both boards' USB bridges divide it without remainder
 

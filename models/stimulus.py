@@ -1,4 +1,4 @@
-"""What drives a neuron: five kinds of input, in physical units, the same for every substrate.
+"""What drives a neuron: six kinds of input, in physical units, the same for every substrate.
 
 Voltages are drives ``mu = R I`` above rest. A given drive is held constant over each time step.
 """
@@ -58,6 +58,59 @@ class WhiteNoise:
         _finite(self, "mu", "sigma")
         if self.sigma < 0:
             raise ValueError(f"sigma must be >= 0 V, not {self.sigma!r}")
+
+
+@dataclass(frozen=True)
+class NoiseStep:
+    """White noise whose mean and strength change at one time; all neurons begin at v_reset.
+
+    Parameters
+    ----------
+    before, after : WhiteNoise
+    at, duration : float
+        When it changes and how long it lasts in all, in s; ``0 < at < duration``.
+    bin : float
+        Width of the bins in which spikes are counted in s; `at` and `duration` are multiples of it.
+    """
+
+    before: WhiteNoise
+    after: WhiteNoise
+    at: float
+    duration: float
+    bin: float
+
+    def __post_init__(self) -> None:
+        _finite(self, "at", "duration", "bin")
+        if not 0 < self.at < self.duration:
+            raise ValueError(
+                f"at must be > 0 s and < duration {self.duration!r} s, not {self.at!r}"
+            )
+        if self.bin <= 0:
+            raise ValueError(f"bin must be > 0 s, not {self.bin!r}")
+        for name in ("at", "duration"):
+            whole(getattr(self, name), self.bin, f"{name} must be a multiple of bin")
+        for noise in (self.before, self.after):
+            if noise.sigma == 0:
+                raise ValueError("sigma must be > 0 V before and after the step")
+
+    @property
+    def bins(self) -> int:
+        """Number of bins."""
+        return round(self.duration / self.bin)
+
+    def phases(self, dt: float) -> tuple[tuple[WhiteNoise, int], tuple[WhiteNoise, int]]:
+        """Noise and number of time steps before and after the step; `dt` divides a bin."""
+        per_bin = whole(self.bin, dt, "bin must be a multiple of dt")
+        first = round(self.at / self.bin) * per_bin
+        return (self.before, first), (self.after, self.bins * per_bin - first)
+
+
+def whole(time: float, unit: float, what: str) -> int:
+    """How many units a time has; ValueError that begins with `what` if that is no whole number."""
+    count = round(time / unit)
+    if count < 1 or abs(count * unit / time - 1) > 1e-6:
+        raise ValueError(f"{what} = {unit!r} s, not {time!r}")
+    return count
 
 
 @dataclass(frozen=True)
@@ -184,4 +237,4 @@ class RecordedCurrent:
 
 
 GivenDrive = InputSpikes | RecordedCurrent
-Stimulus = Constant | WhiteNoise | Poisson | InputSpikes | RecordedCurrent
+Stimulus = Constant | WhiteNoise | NoiseStep | Poisson | InputSpikes | RecordedCurrent

@@ -62,6 +62,20 @@ def parse(text: str, unit: str) -> float:
     return float(Decimal(number).scaleb(_PREFIXES[_SPELLINGS.get(prefix, prefix)]))
 
 
+def unit_of(text: str) -> str:
+    """The SI unit of a quantity: ``unit_of("20 ms") == "s"``.
+
+    Raises
+    ------
+    ValueError
+        `text` is no quantity.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f'{text!r} is not a quantity such as "2.5 mV"')
+    return match[3]
+
+
 def show(value: float, unit: str, digits: int = 4) -> str:
     """Print an SI value with an engineering prefix: ``show(2e-8, "A") == "20 nA"``."""
     if value == 0 or not isfinite(value):

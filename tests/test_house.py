@@ -1,6 +1,7 @@
 """The house: what the wheel holds, which way imports point, and what must not stand in any file."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -65,6 +66,22 @@ def test_wheel_holds_every_file_of_the_packages(wheel: zipfile.ZipFile) -> None:
     face = {f"rheobase/{name}" for name in ("__init__.py", "__main__.py", "py.typed")}
     ours = {f"rheobase/{f.relative_to(ROOT).as_posix()}" for f in files(*FOLDERS)}
     assert {name for name in wheel.namelist() if name.startswith("rheobase/")} == face | ours
+
+
+def test_pytest_finds_the_plugin_of_the_installed_wheel(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    wheel.extractall(tmp_path / "site")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only"]
+    done = subprocess.run(
+        [*command, "--rheobase-report", "reports"],
+        cwd=shutil.copytree(ROOT / "examples" / "ci", tmp_path / "ci"),
+        env=environment | {"PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "2 tests collected" in done.stdout, done.stdout + done.stderr
+    assert f"rheobase-{PYPROJECT['project']['version']}" in done.stdout  # among the plugins
 
 
 def test_wheel_says_its_licence(wheel: zipfile.ZipFile) -> None:

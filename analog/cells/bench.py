@@ -8,6 +8,7 @@ from PySpice.Spice.Netlist import Circuit
 
 from .. import ngspice
 from ..deck import deck
+from ..technology import Technology
 from .cell import Cell
 
 STATIC, TRANSIENT = 1e-6, 1e-4
@@ -22,11 +23,35 @@ class Design:
     ----------
     cell : Cell
     currents : dict of str to float
-        Current in A into each of the cell's bias nodes, from the supply.
+        Current in A into each of the cell's bias nodes, from the supply; a switch has none.
     """
 
     cell: Cell
     currents: dict[str, float]
+
+    @property
+    def technology(self) -> Technology:
+        """The cell's."""
+        return self.cell.technology
+
+    def circuit(self) -> Circuit:
+        """The cell with its supply and bias currents; every node has the name that it has in it."""
+        circuit = Circuit(f"{self.cell.name}, {self.technology.name}")
+        circuit.subcircuit(self.cell)
+        circuit.V("dd", "vdd", "0", self.technology.supply)
+        for node, current in self.currents.items():
+            circuit.I(node, "vdd", node, current)
+        circuit.X("cell", self.cell.name, *self.cell.external_nodes)
+        return circuit
+
+    def netlist(self, bench: str, reltol: float = STATIC) -> str:
+        """The complete deck: the circuit, the lines of a test bench, the solver options."""
+        return deck(self.technology, self.circuit(), bench, self.options, reltol)
+
+    @property
+    def options(self) -> str:
+        """Solver options for the least of the bias currents."""
+        return ngspice.options(max(1e-7 * min(self.currents.values(), default=0.0), 1e-19))
 
     def measure(
         self, lines: str, vectors: Sequence[str], reltol: float = STATIC
@@ -36,7 +61,7 @@ class Design:
         Parameters
         ----------
         lines : str
-            Sources and one analysis; every node has the name that it has in the cell.
+            Sources and one analysis.
         vectors : sequence of str
         reltol : float
 
@@ -45,13 +70,4 @@ class Design:
         dict of str to ndarray
             See `rheobase.analog.ngspice.run`.
         """
-        technology = self.cell.technology
-        circuit = Circuit(f"test bench of {self.cell.name}, {technology.name}")
-        circuit.subcircuit(self.cell)
-        circuit.V("dd", "vdd", "0", technology.supply)
-        for node, current in self.currents.items():
-            circuit.I(node, "vdd", node, current)
-        circuit.X("cell", self.cell.name, *self.cell.external_nodes)
-        options = ngspice.options(max(1e-7 * min(self.currents.values()), 1e-19))
-        text = deck(technology, circuit, lines, options, reltol)
-        return ngspice.run(text, vectors, technology.texts)
+        return ngspice.run(self.netlist(lines, reltol), vectors, self.technology.texts)

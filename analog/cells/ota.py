@@ -1,9 +1,11 @@
 """The five-transistor transconductance amplifier of Mead (1989), chapter 5."""
 
+from math import sqrt
+
 import numpy as np
 
-from ..subthreshold import SATURATION, gate, raised, require_headroom, transistor
-from ..technology import Technology
+from ..subthreshold import SATURATION, SQUARE, gate, raised, require_headroom, transistor
+from ..technology import Technology, matching_of
 from .bench import Design
 from .cell import Cell, Size
 
@@ -33,47 +35,83 @@ def design(technology: Technology, g_m: float, v_common: float) -> Design:
 
     Parameters
     ----------
-    technology : Technology
-    g_m : float
-        In S, > 0.
-    v_common : float
-        Voltage in V about which its inputs move.
+    technology, g_m, v_common
+        As `sized` takes them.
 
     Raises
     ------
     ValueError
         The bias current is out of the subthreshold range, or the tail has no headroom.
     """
-    if not 0 < g_m < float("inf"):
-        raise ValueError(f"g_m must be finite and > 0, not {g_m!r}")
-    n = transistor(technology, "n")
-    for _ in range(3):
-        current = 2 * n.n * n.thermal_voltage * g_m
-        pair, load = gates(technology, "the OTA's bias current", current)
-        n = raised(technology, "n", "v_common", v_common, current / 2, pair)
+    current, pair, mirror = sized(technology, g_m, v_common)
+    require_weak(technology, "the OTA's bias current", current, mirror)
+    n = raised(technology, "n", "v_common", v_common, current / 2, pair)
     saturated = SATURATION * n.thermal_voltage
     require_headroom(
         "v_common", v_common, n.gate_voltage(current / 2, pair) + saturated,
         technology.supply - saturated, "the tail and the mirror need 4 U_T each",
     )  # fmt: skip
-    return Design(OTA("ota", technology, pair, load), {"bias": current})
+    return Design(OTA("ota", technology, pair, mirror), {"bias": current})
 
 
-def gates(technology: Technology, name: str, current: float) -> tuple[Size, Size]:
+def sized(
+    technology: Technology,
+    g_m: float,
+    v_common: float,
+    density: float | None = None,
+    shortest: float = SQUARE.l,
+) -> tuple[float, Size, Size]:
+    """Bias current in A and gates of the pair and of the mirrors, for a transconductance.
+
+    Parameters
+    ----------
+    technology : Technology
+    g_m : float
+        In S, > 0.
+    v_common : float
+        Voltage in V about which its inputs move.
+    density, shortest : float
+        Of the mirrors, see `rheobase.analog.subthreshold.gate`; the pair is as short.
+    """
+    if not 0 < g_m < float("inf"):
+        raise ValueError(f"g_m must be finite and > 0, not {g_m!r}")
+    n = transistor(technology, "n")
+    for _ in range(3):
+        current = 2 * n.n * n.thermal_voltage * g_m
+        pair, mirror = gates(technology, current, density, shortest)
+        n = raised(technology, "n", "v_common", v_common, current / 2, pair)
+    return current, pair, mirror
+
+
+def shortest_gate(technology: Technology, offset: float) -> float:
+    """Length in m at which the input's offset has about the standard deviation `offset` (V).
+
+    By Pelgrom's law ``A_n**2/(W L)`` of the pair and ``(n_n/n_p)**2 A_p**2/(W L)`` of the mirror,
+    the slope factor of the pair, whose source is raised, being the smaller one.
+    """
+    matching = matching_of(technology)
+    return sqrt(matching.nmos**2 / 4 + matching.pmos**2 / 2) / offset
+
+
+def gates(
+    technology: Technology,
+    current: float,
+    density: float | None = None,
+    shortest: float = SQUARE.l,
+) -> tuple[Size, Size]:
     """Gates of an amplifier's input pair and of its mirrors, for a bias current.
 
     Both kinds' mirrors have one gate, at `current` and at half of it; the pair has a wide one, that
     the tail may have room.
-
-    Raises
-    ------
-    ValueError
-        No gate is in weak inversion at that current; it is called `name`.
     """
-    size = gate(technology, current)
-    transistor(technology, "n").require_weak(name, current, size)
-    transistor(technology, "p").require_weak(f"half of {name}", current / 2, size)
-    return Size(max(4.0, size.w / size.l) * 2e-6, 2e-6), size
+    size = gate(technology, current, density, shortest)
+    return Size(max(4.0, size.w / size.l) * shortest, shortest), size
+
+
+def require_weak(technology: Technology, name: str, current: float, mirror: Size) -> None:
+    """Refuse a bias current at which the mirrors are not in weak inversion; it is called `name`."""
+    transistor(technology, "n").require_weak(name, current, mirror)
+    transistor(technology, "p").require_weak(f"half of {name}", current / 2, mirror)
 
 
 def characteristic(

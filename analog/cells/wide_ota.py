@@ -13,7 +13,7 @@ from ..subthreshold import SATURATION, Transistor, raised, require_headroom, tra
 from ..technology import Technology
 from .bench import Design
 from .cell import Cell, Size
-from .ota import gates
+from .ota import gates, require_weak
 
 
 class WideOTA(Cell):
@@ -97,6 +97,7 @@ def design(technology: Technology, g_m: float, v_common: float) -> Design:
     upper = lower = transistor(technology, "n")
     for _ in range(3):
         current = 3 * scale(upper, lower) * g_m
-        pair, mirror = gates(technology, "the OTA's bias current", current)
+        pair, mirror = gates(technology, current)
+        require_weak(technology, "the OTA's bias current", current, mirror)
         upper, lower = stack(technology, v_common, current / 3, pair)  # the bump has a third
     return Design(WideOTA("wide_ota", technology, pair, mirror), {"bias": current})

@@ -23,7 +23,7 @@ struct Job {
     int64_t ready_length;
     int64_t last_bit;           // of `last` in an event
     int64_t ticks;              // run until so many events with `last` ...
-    int64_t settle;             // ... and so many clocks more,
+    int64_t settle;             // ... and so many clocks more in which nothing waits,
     int64_t patience;           // or until so many clocks without a transfer, or too many events
     uint32_t *states;           // after each tick, if wanted: words in chunks
     int64_t words;              // of the state memory; 0: not wanted
@@ -134,13 +134,14 @@ extern "C" __attribute__((visibility("default"), flatten)) void run(Job *given) 
             write(table, table < tables ? (random >> 20) % job.lengths[table] : 0);
         }
         bool open = false, event_valid = false;
-        uint32_t event = 0;
+        uint32_t event = 0, pending = 0;
         clock(core, [&] {
             open = core.p_i____ready.template get<bool>();
             event_valid = core.p_o____valid.template get<bool>();
             event = core.p_o____payload.template get<uint32_t>();
-            job.waited += core.p_pending.template get<uint32_t>();
+            pending = core.p_pending.template get<uint32_t>();
         });
+        job.waited += pending;
         job.unstable += waiting && !(event_valid && event == waiting_event);
         waiting = event_valid && !accept;
         waiting_event = event;
@@ -165,7 +166,7 @@ extern "C" __attribute__((visibility("default"), flatten)) void run(Job *given) 
             job.taken++;
             idle = 0;
         }
-        extra += job.taken == job.n && ticks >= job.ticks;
+        extra += job.taken == job.n && ticks >= job.ticks && !pending;
     }
     job.dropped = core.p_dropped.template get<uint32_t>();
     job.saturated = core.p_saturated.template get<uint32_t>();

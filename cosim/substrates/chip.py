@@ -14,10 +14,15 @@ from ...analog.simulate import Trace, simulate
 from ...analog.technology import Technology, generic180
 from ...models.neuron import LIF
 from ...models.reference import measured_leak as ode
-from ...models.stimulus import Poisson, Stimulus, WhiteNoise
+from ...models.stimulus import NoiseStep, Poisson, Stimulus, WhiteNoise
 from ...models.theory import measured_leak as quadrature
-from ..budget import Term
+from ...models.units import show
+from ..budget import Point, Term
+from ..findings import Findings
 from ..observables import Floats
+from .place import Place
+
+WORKERS = 2  # ngspice processes at a time
 
 
 def held_drive(stimulus: Stimulus, neuron: LIF, dt: float, steps: int, seed: list[int]) -> Floats:
@@ -25,6 +30,12 @@ def held_drive(stimulus: Stimulus, neuron: LIF, dt: float, steps: int, seed: lis
     rng = np.random.default_rng(seed)
     gain = -expm1(-dt / neuron.tau_m)
     match stimulus:
+        case NoiseStep():
+            parts = [
+                held_drive(noise, neuron, dt, count, [*seed, number])
+                for number, (noise, count) in enumerate(stimulus.phases(dt))
+            ]
+            return np.concatenate(parts)[:steps]
         case WhiteNoise(mu, sigma):
             jump = sigma * sqrt(-expm1(-2 * dt / neuron.tau_m) / 2) * rng.normal(size=steps)
         case Poisson(rates, weights, mu):
@@ -76,16 +87,22 @@ class Chip:
         )
 
 
-_chips: dict[tuple[LIF, Technology, float, float], Chip] = {}
+_chips: dict[tuple[LIF, Technology, float, float, float | None], Chip] = {}
 _designing = Lock()
 
 
-def made(neuron: LIF, technology: Technology, speed_up: float, voltage_scale: float) -> Chip:
+def made(
+    neuron: LIF,
+    technology: Technology,
+    speed_up: float,
+    voltage_scale: float,
+    offset: float | None = None,
+) -> Chip:
     """Design a circuit and extract it, once: experiments on the same neuron share it."""
-    key = (neuron, technology, speed_up, voltage_scale)
+    key = (neuron, technology, speed_up, voltage_scale, offset)
     with _designing:
         if key not in _chips:
-            lif = bias.design(neuron, technology, speed_up, voltage_scale)
+            lif = bias.design(neuron, technology, speed_up, voltage_scale, offset=offset)
             _chips[key] = Chip(lif, extract(lif))
         return _chips[key]
 
@@ -115,11 +132,11 @@ class Replay:
     alone : int
         Spikes of either without a partner.
     allowed : int
-        Crossings that the equation itself gains or loses when the trip point moves: up by `shift`,
-        down by the error with which it was extracted.
-    shift : float
-        In V: how far the membrane moves on while the comparator answers (slope times delay, a
-        shallower crossing may be lost), plus the error of the extracted trip point.
+        Spikes without a partner that the equation itself has when the comparator's lag is the
+        smallest that was measured on triangles, or that of a ramp (the membrane's path is between
+        the two), or when the trip point is off by its error.
+    lags : tuple of float
+        These lags in s.
     """
 
     run: Trace
@@ -127,7 +144,7 @@ class Replay:
     predicted: int
     alone: int
     allowed: int
-    shift: float
+    lags: tuple[float, float]
 
 
 def replay(chip: Chip, current: Floats, dt: float) -> Replay:
@@ -135,20 +152,38 @@ def replay(chip: Chip, current: Floats, dt: float) -> Replay:
     e, lif = chip.extracted, chip.lif
     start = lif.voltage(lif.neuron.v_reset)
 
-    def crossings(shift: float, slope: float) -> Floats:
+    def spikes(lag: float, shift: float = 0.0) -> Floats:
         neuron = e.measured_neuron(slope)
-        return ode.run(replace(neuron, v_trip=neuron.v_trip + shift), current, dt, v0=start)[0]
+        moved = replace(neuron, v_trip=neuron.v_trip + shift)
+        times = ode.run(moved, current, dt, v0=start, lag=min(lag, neuron.t_dead))[0]
+        return times + (e.delay(slope) - lag)
 
     slope = float(np.median(e.slopes))
-    found = crossings(0.0, slope)
-    if len(found):  # the delay at the slopes that are met
+    found = spikes(e.lag(slope))
+    if len(found):  # the lag at the slopes that are met
         at = np.minimum((found / dt).astype(int), len(current) - 1)
         slope = max(float(np.median([e.slope(i) for i in current[at].tolist()])), e.slopes[0])
-        found = crossings(0.0, slope)
-    shift = slope * e.delay(slope) + e.v_trip.error
-    shifts = (shift, -e.v_trip.error)  # a delay can lose a crossing, but not add one
-    window = float(np.diff(found, prepend=-lif.tau_m).min()) / 2
-    allowed = max(unmatched(found, crossings(d, slope), window) for d in shifts)
+        found = spikes(e.lag(slope))
+    lags = (float(e.lags.min()), max(e.delay(slope), e.lag(slope)))
+    others = [spikes(lag) for lag in lags]
+    others += [spikes(e.lag(slope), shift * e.v_trip.error) for shift in (-1, 1)]
+    window = float(np.diff(found, prepend=-lif.tau_m).min(initial=np.inf)) / 2
+    allowed = max(unmatched(found, other, window) for other in others)
     run = simulate(lif, current, len(current) * dt, dt=dt)
-    alone = unmatched(run.spike_times, found + e.delay(slope), window)
-    return Replay(run, len(run.spike_times), len(found), alone, allowed, shift)
+    alone = unmatched(run.spike_times, found, window)
+    return Replay(run, len(run.spike_times), len(found), alone, allowed, lags)
+
+
+def partners(place: Place, replays: list[Replay]) -> Findings:
+    """Spikes without a partner, over all replays."""
+    spikes, predicted, alone, allowed = (
+        sum(getattr(r, name) for r in replays)
+        for name in ("spikes", "predicted", "alone", "allowed")
+    )
+    low, high = min(r.lags[0] for r in replays), max(r.lags[1] for r in replays)
+    between = f"{show(low, 's', 2)} and {show(high, 's', 2)}"
+    term = Term(f"spikes moved by a comparator's lag between {between}", "model", allowed)
+    at = f"{spikes} spikes, {predicted} of the equation"
+    resolution = place.experiment.check.spikes * predicted
+    point = Point(at, alone, 0, (term,), resolution)
+    return Findings(checks=[place.check("spikes without a partner", "", (point,))])

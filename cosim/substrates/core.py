@@ -1,8 +1,11 @@
 """The integer neurons of an experiment at one time step, and their input as integers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
+
+import msgspec
 
 from ...models.integer.input import IntegerInput
 from ...models.integer.lif import IntegerLIF
@@ -11,6 +14,7 @@ from ...models.integer.quantise_loihi import quantise_loihi
 from ...models.integer.quantise_spinnaker import quantise_spinnaker
 from ...models.integer.quantise_truenorth import quantise_truenorth
 from ...models.integer.quantised import Loss, Quantised
+from ...models.neuron import LIF
 from ...models.stimulus import Poisson, WhiteNoise
 from ...models.units import show
 from ..experiment import (
@@ -22,6 +26,7 @@ from ..experiment import (
     SpiNNakerTable,
     TrueNorthTable,
 )
+from ..neuron_table import Volt
 
 
 @dataclass(frozen=True)
@@ -113,27 +118,34 @@ def realise(experiment: Experiment, dt: float, width: int | None = None) -> Core
         raise ValueError(f"{experiment.path}: has no [rtl]")
     setting = f"dt {show(dt, 's')}"
     try:
-        match settings:
-            case LoihiTable():
-                made: Quantised = quantise_loihi(
-                    experiment.neuron, dt, float(settings.lsb), settings.flavour
-                )
-            case TrueNorthTable():
-                made = quantise_truenorth(
-                    experiment.neuron, dt, float(settings.lsb), settings.width, settings.mask_bits
-                )
-            case SpiNNakerTable():
-                made = quantise_spinnaker(experiment.neuron, dt, settings.rounding)
-            case RtlTable(rule=None):
-                bits = settings.width if width is None else width
-                made = _generic(experiment, settings, dt, bits)
-                if settings.widths:
-                    setting += f", {bits} bits"
-            case RtlTable(rule=RuleTable() as rule):
-                return _stated(experiment, settings, rule, dt, setting)
+        if isinstance(settings, RtlTable):
+            if settings.rule is not None:
+                return _stated(experiment, settings, settings.rule, dt, setting)
+            bits = settings.width if width is None else width
+            if settings.widths:
+                setting += f", {bits} bits"
+            lsb = Volt(settings.lsb * 2.0 ** (settings.width - bits))
+            settings = msgspec.structs.replace(settings, width=bits, lsb=lsb)
+        made = quantiser(settings)(experiment.neuron, dt)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{experiment.path}: [rtl] {error}") from None
     return Core(made, 0, setting)
+
+
+def quantiser(settings: AnyRtlTable) -> Callable[[LIF, float], Quantised]:
+    """What makes integers of a neuron and a time step on the platform of an [rtl]."""
+    match settings:
+        case LoihiTable():
+            return partial(quantise_loihi, lsb=float(settings.lsb), flavour=settings.flavour)
+        case TrueNorthTable():
+            return partial(
+                quantise_truenorth, lsb=float(settings.lsb), width=settings.width,
+                mask_bits=settings.mask_bits,
+            )  # fmt: skip
+        case SpiNNakerTable():
+            return partial(quantise_spinnaker, rounding=settings.rounding)
+        case RtlTable():
+            return partial(_generic, settings=settings)
 
 
 def every(experiment: Experiment, settings: AnyRtlTable) -> Iterator[Core]:
@@ -145,11 +157,10 @@ def every(experiment: Experiment, settings: AnyRtlTable) -> Iterator[Core]:
             yield realise(experiment, dt, width)
 
 
-def _generic(experiment: Experiment, settings: RtlTable, dt: float, width: int) -> QuantisedLIF:
+def _generic(neuron: LIF, dt: float, settings: RtlTable) -> QuantisedLIF:
     made = quantise(
-        experiment.neuron, dt, float(settings.lsb) * 2.0 ** (settings.width - width), width,
-        leak=settings.leak, leak_bits=settings.leak_bits, rounding=settings.rounding,
-        input_width=settings.input_width,
+        neuron, dt, float(settings.lsb), settings.width, leak=settings.leak,
+        leak_bits=settings.leak_bits, rounding=settings.rounding, input_width=settings.input_width,
     )  # fmt: skip
     return replace(made, neuron=replace(made.neuron, seed=settings.seed))
 

@@ -5,41 +5,45 @@ orbit of a held current costs nothing. Otherwise by the exact law of real number
 for the neuron, drive and noise that the integers mean, the mean drive of the rounding included.
 What the integers then still change is within `laws.rate_error`: an estimate of second order in the
 LSB, checked against chains, and no proved bound. It is all there is for the CV and the intervals'
-law of such neurons, and for the rate of SpiNNaker and of chains of more than `MOST_STATES` (24
-bits). Up to there the rate is the chain's own, iterated, with a proved bound (`iterated`).
+law of such neurons. Their rate is the chain's own, iterated, with a proved bound (`iterated`,
+`iterated_spinnaker`): of up to `MOST_STATES`, or `MOST_STATES_OF_JUMPS`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import exp, floor, sqrt
 
-from ...models.integer import markov
+from ...models.integer import iterated_spinnaker, markov
 from ...models.integer.input import IntegerInput
-from ...models.integer.iterated import mean_interval
+from ...models.integer.iterated import MeanInterval, mean_interval
 from ...models.integer.laws import Rounding, rate_error
 from ...models.integer.lif import IntegerLIF
 from ...models.integer.quantise_spinnaker import QuantisedSpiNNaker, interval
 from ...models.integer.quantised import Loss, Quantised
 from ...models.integer.transitions import interval as reached
+from ...models.integer.truenorth import TrueNorth
 from ...models.stimulus import Poisson, WhiteNoise
 from ..observables import Floats
 from .reference import noise_law
 
 MOST_OPERATIONS = 5e9  # of the elimination: some seconds
-MOST_STATES = 1 << 17  # of the iteration: as long
+MOST_STATES = 1 << 24  # of the iteration under white noise: as long, and 2 GB
+MOST_STATES_OF_JUMPS = 1 << 17  # under jumps, which make steps that blocks of states do not follow
 
 
 @dataclass(frozen=True)
 class Law:
-    """Rate in Hz (0 if silent), CV, bound on the relative error, and the interval distribution.
+    """Rate in Hz (0 if silent), CV, and the interval distribution.
 
     `isi` gives the probabilities of intervals of 0, 1, ... steps up to a given one; `mean` is the
-    mean interval in steps. `exact` tells the chain from the law of reals.
+    mean interval in steps. `error` bounds the relative error of the rate, `shape_error` those of CV
+    and distribution. `exact` tells the chain from the law of reals.
     """
 
     rate: float
     cv: float
     error: float
+    shape_error: float
     mean: float
     isi: Callable[[int], Floats]
     exact: bool
@@ -49,11 +53,12 @@ def constant(made: Quantised, k: int) -> Law:
     """Under the same input `k` in every step, beside what registers hold."""
     if isinstance(made, QuantisedSpiNNaker):
         steps = interval(made.neuron)
-        return _law(0.0 if steps is None else 1 / steps, 0.0, 0.0, made.dt)
+        return _law(0.0 if steps is None else 1 / steps, 0.0, 0.0, 0.0, made.dt)
     chained = made.chain(IntegerInput.constant(k))
     assert chained is not None
     chain = markov.solve(*chained)
-    return _law(chain.rate, chain.cv if chain.rate > 0 else 0.0, chain.error, made.dt)
+    cv = chain.cv if chain.rate > 0 else 0.0
+    return _law(chain.rate, cv, chain.error, chain.error, made.dt)
 
 
 def noise(
@@ -66,26 +71,44 @@ def noise(
         chain = markov.solve(neuron, values)
         cv = chain.cv if chain.rate > 0 else 0.0
         return _law(
-            chain.rate, cv, chain.error, made.dt,
+            chain.rate, cv, chain.error, chain.error, made.dt,
             lambda n: markov.isi_pmf(neuron, values, n)[0], True,
         )  # fmt: skip
     meant = equivalent(made, stimulus, source, lost, made.bias)
     found = noise_law(made.realised, meant, made.dt)
     smooth = WhiteNoise(*moments(made, source))
     rounding: Rounding = getattr(made.neuron, "rounding", "truncate")
-    error = rate_error(made.realised, smooth.mu, smooth.sigma, made.dt, made.lsb, rounding)
-    error += found.error
-    per_step = found.rate * made.dt
-    if chained is not None:
-        neuron, values = chained
-        if isinstance(neuron, IntegerLIF) and _states(neuron, values) <= MOST_STATES:
-            mean = mean_interval(neuron, values)
-            per_step, error = 1 / mean.steps, error + mean.error
-    return _law(per_step, found.cv, error, made.dt, found.isi, False)
+    of_reals = rate_error(made.realised, smooth.mu, smooth.sigma, made.dt, made.lsb, rounding)
+    of_reals += found.error
+    most = MOST_STATES if isinstance(stimulus, WhiteNoise) else MOST_STATES_OF_JUMPS
+    mean = _iterated(made, source, chained, most)
+    if mean is None:
+        return _law(found.rate * made.dt, found.cv, of_reals, of_reals, made.dt, found.isi, False)
+    return _law(1 / mean.steps, found.cv, mean.error, of_reals, made.dt, found.isi, False)
+
+
+def _iterated(
+    made: Quantised,
+    source: IntegerInput,
+    chained: tuple[IntegerLIF | TrueNorth, IntegerInput] | None,
+    most: int,
+) -> MeanInterval | None:
+    """The mean interval with a proved bound; None if there are more states than `most`."""
+    if isinstance(made, QuantisedSpiNNaker):
+        lowest = floor(made.lowest(source))
+        if made.to_integers(made.realised.v_th) - lowest > most:
+            return None
+        return iterated_spinnaker.mean_interval(made.neuron, source, made.shift, lowest)
+    if chained is None:
+        return None
+    neuron, values = chained
+    if not isinstance(neuron, IntegerLIF) or _states(neuron, values) > most:
+        return None
+    return mean_interval(neuron, values)
 
 
 def _law(
-    per_step: float, cv: float, error: float, dt: float,
+    per_step: float, cv: float, error: float, shape_error: float, dt: float,
     isi: Callable[[int], Floats] | None = None, exact: bool = True,
 ) -> Law:  # fmt: skip
     mean = 1 / per_step if per_step > 0 else float("inf")
@@ -93,7 +116,7 @@ def _law(
     def unknown(n: int) -> Floats:
         raise ValueError("the intervals of a held drive have no distribution to compare with")
 
-    return Law(per_step / dt, cv, error, mean, isi or unknown, exact)
+    return Law(per_step / dt, cv, error, shape_error, mean, isi or unknown, exact)
 
 
 def _operations(neuron: object, source: IntegerInput) -> float:

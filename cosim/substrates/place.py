@@ -146,6 +146,11 @@ def span(
     return float(drives[longest[0]]), float(drives[longest[-1]])
 
 
+def decibel(ends: tuple[float, float] | None) -> float:
+    """The span in dB; 0 where there is none."""
+    return 0.0 if ends is None else 20 * log10(ends[1] / ends[0])
+
+
 def within(drives: Floats, rate: Floats, ideal: Floats, error: float) -> dict[str, str]:
     """Dynamic range in words: the drives of `span`."""
     name = f"drive within {100 * error:g} % of ideal"
@@ -155,5 +160,5 @@ def within(drives: Floats, rate: Floats, ideal: Floats, error: float) -> dict[st
     low, high = ends
     return {
         name: f"{show(low, 'V')} to {show(high, 'V')}",
-        "in dB": f"{20 * log10(high / low):.1f}",
+        "in dB": f"{decibel(ends):.1f}",
     }

@@ -9,13 +9,21 @@ import numpy as np
 
 from ...models.neuron import LIF
 from ...models.reference import lif
-from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
-from ...models.theory import discrete_time, given_input, siegert
+from ...models.stimulus import (
+    Constant,
+    InputSpikes,
+    NoiseStep,
+    Poisson,
+    RecordedCurrent,
+    WhiteNoise,
+)
+from ...models.theory import discrete_time, discrete_transient, given_input, siegert
 from ...models.units import show
-from ..budget import Point
+from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, ReferenceTable
 from ..findings import Cause, Explanation, Findings
-from ..observables import plan
+from ..observables import Floats, plan
+from . import psth
 from .place import (
     Place,
     density,
@@ -104,13 +112,55 @@ def _noise(
             neuron, stimulus.mu, stimulus.rates, stimulus.weights, record=(0,), **common
         )
     isi = law.isi(ceil(mean * (1 + 8 * law.cv)))
-    predicted = Prediction(law.rate, law.cv, isi, law.error)
+    predicted = Prediction(law.rate, law.cv, isi, law.error, law.error)
     findings, found = compare(place, run.steps, run.ids, planned, dt, predicted)
     v = run.recorded[:, 0]
     findings.curves.append(density(place, v[v != neuron.v_reset], v.size))
     ideal, causes, _ = ideal_and_time_step(neuron, stimulus, dt)
     names = (experiment.name, played.name, "reference", place.setting, "rate", "Hz")
     findings.explanations.append(Explanation(*names, ideal, tuple(causes), found.rate))
+    return findings
+
+
+def step_law(neuron: LIF, stimulus: NoiseStep, dt: float) -> tuple[Floats, float]:
+    """Exact share of spikes in each bin, and its error, of neurons seen every dt."""
+    found, error = discrete_transient.spikes(neuron, stimulus.phases(dt), dt)
+    shares = found.reshape(stimulus.bins, -1).sum(axis=1)
+    return shares, error * found.size / stimulus.bins
+
+
+def step_causes(
+    neuron: LIF, stimulus: NoiseStep, dt: float
+) -> tuple[list[tuple[str, str, Floats]], float]:
+    """What the time step makes of the Fokker-Planck shares, for `psth.explain`; and its error."""
+    shares, error = step_law(neuron, stimulus, dt)
+    largest = max(stimulus.before.sigma, stimulus.after.sigma)
+    shift = 0.5826 * largest * (dt / neuron.tau_m) ** 0.5
+    size = f"like a threshold higher by up to {show(shift, 'V', 3)}"
+    return [("time step: threshold seen every dt only", size, shares)], error
+
+
+def _noise_step(
+    experiment: Experiment, played: NamedStimulus, stimulus: NoiseStep, dt: float,
+    settings: ReferenceTable,
+) -> Findings:  # fmt: skip
+    neuron, trials = experiment.neuron, settings.neurons
+    place = Place(experiment, played.name, "reference", f"dt {show(dt, 's')}")
+    phases = stimulus.phases(dt)
+    lasting = [steps for _, steps in phases]
+    run = lif.white_noise(
+        neuron,
+        np.repeat([noise.mu for noise, _ in phases], lasting),
+        np.repeat([noise.sigma for noise, _ in phases], lasting),
+        dt=dt, steps=sum(lasting), neurons=trials, seed=experiment.seed(settings.seed, played, dt),
+    )  # fmt: skip
+    per_bin = sum(lasting) // stimulus.bins
+    found = psth.Counts.of(run.steps, run.ids, trials, per_bin, stimulus.bins)
+    stages, error = step_causes(neuron, stimulus, dt)
+    exact = (Term("quadrature", "numerical", error),)
+    resolution = (experiment.check.psth, experiment.check.rate)
+    findings = psth.compare(place, stimulus, found, stages[-1][2], exact, resolution)
+    findings.explanations += psth.explain(place, stimulus, stages, found)
     return findings
 
 
@@ -154,6 +204,8 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
                     findings.add(_constant(experiment, played, stimulus, dt))
                 case WhiteNoise() | Poisson() as stimulus:
                     findings.add(_noise(experiment, played, stimulus, dt, settings))
+                case NoiseStep() as stimulus:
+                    findings.add(_noise_step(experiment, played, stimulus, dt, settings))
                 case InputSpikes() | RecordedCurrent() as stimulus:
                     findings.add(_given(experiment, played, stimulus, dt))
     return findings

@@ -28,12 +28,16 @@ from .place import Place
 
 @dataclass(frozen=True)
 class Prediction:
-    """Rate in Hz, CV, interval distribution (index: steps) and a bound on the relative error."""
+    """Rate in Hz, CV, interval distribution (index: steps) and bounds on relative errors.
+
+    `error` is that of the rate, `shape_error` those of CV and distribution.
+    """
 
     rate: float
     cv: float
     isi: Floats
     error: float
+    shape_error: float
 
 
 def _histogram(found: Intervals, pmf: Floats, dt: float) -> tuple[Floats, Floats, Floats]:
@@ -58,10 +62,10 @@ def compare(
         point = rate_point(at, found, predicted.rate, predicted.cv, predicted.error, wanted.rate)
         findings.checks.append(place.check("rate", "Hz", (point,)))
     if "cv" in wanted.observables:
-        point = cv_point(at, found, predicted.cv, predicted.error, wanted.cv)
+        point = cv_point(at, found, predicted.cv, predicted.shape_error, wanted.cv)
         findings.checks.append(place.check("CV", "", (point,)))
     if "isi" in wanted.observables:
-        point = isi_point(at, found, predicted.isi, predicted.error, wanted.isi)
+        point = isi_point(at, found, predicted.isi, predicted.shape_error, wanted.isi)
         findings.checks.append(place.check("ISI distribution", "", (point,)))
     if found.complete:
         x, measured, expected = _histogram(found, predicted.isi, dt)

@@ -26,17 +26,25 @@ from ...models.integer.kind import run as run_model
 from ...models.integer.lif import IntegerLIF
 from ...models.integer.noise import words
 from ...models.integer.quantised import Quantised
-from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
+from ...models.integer.transient import spikes as spikes_in_time
+from ...models.stimulus import (
+    Constant,
+    InputSpikes,
+    NoiseStep,
+    Poisson,
+    RecordedCurrent,
+    WhiteNoise,
+)
 from ...models.theory import siegert
 from ...models.units import show
-from ..budget import Point
+from ..budget import Point, Term
 from ..engines import icarus
 from ..engines.cxxrtl import CxxrtlCore
 from ..engines.events import CoreRun
 from ..experiment import AnyRtlTable, Experiment, NamedStimulus, RtlTable
 from ..findings import Explanation, Findings
 from ..observables import Ints, plan
-from . import law
+from . import law, psth
 from .core import Core, every
 from .place import (
     Place,
@@ -49,7 +57,7 @@ from .place import (
     within,
 )
 from .renewal import Prediction, Steady, compare, compare_constant, plan_constant
-from .rtl_causes import explain, explain_first_spike
+from .rtl_causes import explain, explain_first_spike, step_stages
 from .rtl_ranges import counted_rate, drive_range, input_range
 
 SHORTEST = 20  # the core pipelines: it takes at least this many neurons
@@ -333,7 +341,7 @@ def _noise(
     values = source.sample(np.random.default_rng(seed), (planned.steps, planned.neurons))
     done, point = bench.run(values, settings.seed, [made] * planned.neurons)
     pmf = expected.isi(ceil(expected.mean * (1 + 8 * expected.cv)))
-    predicted = Prediction(expected.rate, expected.cv, pmf, expected.error)
+    predicted = Prediction(expected.rate, expected.cv, pmf, expected.error, expected.shape_error)
     findings, found = compare(place, *done.spikes, planned, core.dt, predicted)
     findings.checks.insert(0, place.check("differences from the integer model", "", (point,)))
     short = values[: ceil(2e6 / planned.neurons)]
@@ -343,6 +351,42 @@ def _noise(
     explained = explain(place, core, stimulus, made, source, lost, expected.rate, found.rate)
     findings.explanations.append(explained)
     bench.tell(played.name, explained)
+    return findings
+
+
+def _noise_step(
+    experiment: Experiment, played: NamedStimulus, stimulus: NoiseStep, bench: Bench,
+    settings: AnyRtlTable,
+) -> Findings:  # fmt: skip
+    """A population; one spike each, which the first input makes, puts all at v_reset."""
+    core, trials = bench.core, settings.neurons
+    place = Place(experiment, played.name, "rtl", core.setting)
+    noisy = stimulus.phases(core.dt)
+    phases = [(core.source(noise)[1], steps) for noise, steps in noisy]
+    neuron = core.neuron
+    largest = (1 << (neuron.input_width - 1)) - 1
+    if largest < neuron.threshold:
+        raise ValueError(
+            f"input_width = {neuron.input_width} must be wide enough for one input to make a spike"
+        )
+    rng = np.random.default_rng(experiment.seed(settings.seed, played, core.dt))
+    before = 1 + neuron.refractory
+    kick = np.zeros((before, trials), np.int32)
+    kick[0] = largest
+    values = np.concatenate([kick, *(s.sample(rng, (steps, trials)) for s, steps in phases)])
+    done, point = bench.run(values, settings.seed)
+    steps, ids = done.spikes
+    released = steps >= before
+    per_bin = (len(values) - before) // stimulus.bins
+    found = psth.Counts.of(steps[released] - before, ids[released], trials, per_bin, stimulus.bins)
+    chain, error = spikes_in_time(neuron, phases)
+    shares = chain.reshape(stimulus.bins, -1).sum(axis=1)
+    exact = (Term("inputs left out, rounding", "numerical", error),)
+    resolution = (experiment.check.psth, experiment.check.rate)
+    findings = psth.compare(place, stimulus, found, shares, exact, resolution)
+    findings.checks.insert(0, place.check("differences from the integer model", "", (point,)))
+    stages = step_stages(core, experiment.neuron, stimulus, shares)
+    findings.explanations += psth.explain(place, stimulus, stages, found)
     return findings
 
 
@@ -393,6 +437,8 @@ def run(
                     findings.add(_constant(experiment, played, stimulus, bench, settings))
                 case WhiteNoise() | Poisson() as stimulus:
                     findings.add(_noise(experiment, played, stimulus, bench, settings))
+                case NoiseStep() as stimulus:
+                    findings.add(_noise_step(experiment, played, stimulus, bench, settings))
                 case InputSpikes() | RecordedCurrent() as stimulus:
                     findings.add(_given(experiment, played, stimulus, bench, settings))
         if bench.summary:

@@ -9,7 +9,7 @@ from ...models.integer.lif import IntegerLIF
 from ...models.integer.quantise_truenorth import QuantisedTrueNorth
 from ...models.integer.quantised import Loss, Quantised
 from ...models.neuron import LIF
-from ...models.stimulus import Constant, Poisson, WhiteNoise
+from ...models.stimulus import Constant, NoiseStep, Poisson, WhiteNoise
 from ...models.theory import given_input, siegert
 from ...models.units import show
 from ..findings import Cause, Explanation
@@ -17,7 +17,7 @@ from ..observables import Floats, Ints
 from .core import Core
 from .law import equivalent
 from .place import Place, first_spike
-from .reference import ideal_and_time_step, noise_law
+from .reference import ideal_and_time_step, noise_law, step_causes, step_law
 
 
 def explain(
@@ -100,6 +100,24 @@ def _rounding(made: Quantised) -> tuple[str, str]:
     if rounding == "stochastic":
         return "leak rounded at random", "no bias, more noise"
     return "leak-rounding bias", f"like a drive of {show(made.bias, 'V', 3)}"
+
+
+def step_stages(
+    core: Core, neuron: LIF, stimulus: NoiseStep, shares: Floats
+) -> list[tuple[str, str, Floats]]:
+    """Stages of `psth.explain`: the time step, what integers realise, how they round."""
+    made = core.quantised
+    stages, _ = step_causes(neuron, stimulus, core.dt)
+    noises = []
+    for noise in (stimulus.before, stimulus.after):
+        _, source, lost = core.source(noise)
+        noises.append(equivalent(made, noise, source, lost))
+    before, after = (n for n in noises if isinstance(n, WhiteNoise))
+    meant = replace(stimulus, before=before, after=after)
+    realised, _ = step_law(made.realised, meant, core.dt)
+    size = f"tau_m {show(made.realised.tau_m, 's', 6)}, {show(made.kick, 'V')} per unit of input"
+    stages.append(("parameters and input quantised", size, realised))
+    return [*stages, (*_rounding(made), shares)]
 
 
 def explain_first_spike(

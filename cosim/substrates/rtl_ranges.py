@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..budget import Check, Point, Term
 from ..observables import Floats, Ints, Plan, intervals
 from .core import Core
-from .place import Place, span
+from .place import Place, decibel, span
 from .renewal import Steady
 
 _ERRORS = 4  # standard errors of a counted rate by which an end of the range may be misjudged
@@ -24,10 +24,6 @@ def counted_rate(steps: Ints, predicted: Steady, planned: Plan, dt: float) -> fl
     if predicted.rate == 0:
         return len(steps) / (planned.steps * dt)
     return intervals(steps, np.zeros_like(steps), planned, dt).rate
-
-
-def _decibel(ends: tuple[float, float] | None) -> float:
-    return 0.0 if ends is None else 20 * log10(ends[1] / ends[0])
 
 
 def drive_range(
@@ -42,14 +38,14 @@ def drive_range(
     rates = np.array([each.rate for each in predicted])
     spread = np.array([each.rate * each.cv for each in predicted]) / sqrt(planned.intervals)
     margin = _ERRORS * spread / np.where(ideal > 0, ideal, 1.0)
-    wanted = _decibel(span(drives, rates, ideal, error))
-    others = [_decibel(span(drives, rates, ideal, error + s * margin)) for s in (-1, 1)]
+    wanted = decibel(span(drives, rates, ideal, error))
+    others = [decibel(span(drives, rates, ideal, error + s * margin)) for s in (-1, 1)]
     terms = (
         Term("rounding of floats", "numerical", 1e-9),
         Term("counted rates at its ends", "model", max(abs(x - wanted) for x in others)),
     )
     point = Point(
-        f"within {100 * error:g} %", _decibel(span(drives, counted, ideal, error)), wanted, terms
+        f"within {100 * error:g} %", decibel(span(drives, counted, ideal, error)), wanted, terms
     )
     return place.check("dynamic range of the drive", "dB", (point,))
 

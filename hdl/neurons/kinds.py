@@ -1,4 +1,4 @@
-"""The datapaths that are delivered by name, and neurons for their test benches.
+"""The datapaths that are delivered and synthesised by name, and neurons for their test benches.
 
 A name stands for the modes of a kind. The neurons have these modes and random registers, the same
 in every run: near powers of two, uniform, or 0.
@@ -41,6 +41,32 @@ def _lif(number: Draw) -> IntegerLIF:
         refractory=number(128, 255) if number(0, 3) == 0 else number(0, 3),
         leak_bits=12,
         leak_multiplier=number(0, 1 << 12),
+    )
+
+
+def _lif_shift(number: Draw) -> IntegerLIF:
+    threshold = number(-(1 << 10), (1 << 11) - 1)
+    return IntegerLIF(
+        12,
+        threshold,
+        v_reset=number(-(1 << 11), threshold - 1),
+        refractory=number(2, 3),
+        leak="shift",
+        leak_bits=5,
+        input_width=12,
+    )
+
+
+def _lif_stochastic(number: Draw) -> IntegerLIF:
+    threshold = number(-(1 << 14), (1 << 15) - 1)
+    return IntegerLIF(
+        16,
+        threshold,
+        v_reset=number(-(1 << 15), threshold - 1),
+        refractory=number(512, 1023),
+        leak_bits=12,
+        leak_multiplier=number(0, 1 << 12),
+        rounding="stochastic",
     )
 
 
@@ -146,6 +172,8 @@ def _neurons(make: Callable[[Draw], IntegerNeuron]) -> tuple[IntegerNeuron, ...]
 
 _MAKERS: dict[str, Callable[[Draw], IntegerNeuron]] = {
     "lif": _lif,
+    "lif-shift": _lif_shift,
+    "lif-stochastic": _lif_stochastic,
     "loihi-lava": _lava,
     "loihi-lava-ternary": _ternary,
     "loihi-nengo": _nengo,

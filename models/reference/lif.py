@@ -52,20 +52,19 @@ class Run:
 def _white_noise(
     v: float,
     neuron: tuple,
-    m: float,
-    noise: float,
-    steps: int,
+    m: NDArray,
+    noise: NDArray,
     stream: np.random.Generator,
     spikes: NDArray,
     trace: NDArray,
 ) -> tuple[int, float]:
     v_th, v_reset, a, refractory = neuron
     counter, count = 0, 0
-    for step in range(steps):
+    for step in range(m.size):
         if counter > 0:
             counter -= 1
         else:
-            v = m + a * (v - m) + noise * stream.standard_normal()
+            v = m[step] + a * (v - m[step]) + noise[step] * stream.standard_normal()
             if v >= v_th:
                 spikes[count] = step
                 count += 1
@@ -196,10 +195,19 @@ def _finite(name: str, value: float, low: float = -np.inf) -> float:
     return float(value)
 
 
+def _per_step(name: str, values: ArrayLike, steps: int, low: float = -np.inf) -> NDArray:
+    array = np.asarray(values, float)
+    if array.shape not in ((), (steps,)):
+        raise ValueError(f"{name} must be a number or have shape ({steps},), not {array.shape}")
+    for value in np.unique(array).tolist():
+        _finite(name, value, low)
+    return np.array(np.broadcast_to(array, (steps,)))
+
+
 def white_noise(
     neuron: LIF,
-    mu: float,
-    sigma: float,
+    mu: ArrayLike,
+    sigma: ArrayLike,
     *,
     dt: float,
     steps: int,
@@ -213,7 +221,7 @@ def white_noise(
     Parameters
     ----------
     neuron : LIF
-    mu, sigma : float
+    mu, sigma : array_like, shape () or (steps,)
         Drive and noise in V (convention at the head of this module); ``sigma >= 0``.
     dt : float
         Time step in s.
@@ -235,10 +243,10 @@ def white_noise(
         With the name, the value and what is allowed.
     """
     population = _Population(neuron, dt, steps, neurons, v0, record)
-    m = neuron.v_rest + _finite("mu", mu)
-    noise = _finite("sigma", sigma, 0.0) * sqrt(-expm1(-2 * dt / neuron.tau_m) / 2)
+    m = neuron.v_rest + _per_step("mu", mu, steps)
+    noise = _per_step("sigma", sigma, steps, 0.0) * sqrt(-expm1(-2 * dt / neuron.tau_m) / 2)
     for i in range(neurons):
-        population.run(i, _white_noise, m, noise, steps, _stream(seed, i))
+        population.run(i, _white_noise, m, noise, _stream(seed, i))
     return population.result()
 
 

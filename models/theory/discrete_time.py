@@ -38,9 +38,9 @@ from ..interval import follow
 from ..neuron import LIF
 from .escape import Chain
 
-_REACH = 9.0  # standard deviations kept: the Gaussian holds 2e-19 beyond
+REACH = 9.0  # standard deviations kept: the Gaussian holds 2e-19 beyond
 _SMALLEST_ESCAPE = 1e-300
-_PANEL, _POINTS = 2.5, 10  # quadrature: panel in standard deviations of a step, points a panel
+PANEL, POINTS = 2.5, 10  # quadrature: panel in standard deviations of a step, points a panel
 _PER_STEP = 32  # cells a standard deviation of a step, for jumps
 _ROUNDING = 1e-12
 _LARGEST_NODES = 100_000
@@ -95,13 +95,13 @@ class DiscreteTime:
 
 
 # --- white noise ---------------------------------------------------------------------------------
-def _gaussian_chain(
+def gaussian_chain(
     nodes: NDArray, weights: NDArray, m: float, a: float, noise: float, neuron: LIF
 ) -> Chain:
     def step(v: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
         centre = m + a * (v - m)
-        low = np.searchsorted(nodes, centre - _REACH * noise)
-        high = np.searchsorted(nodes, centre + _REACH * noise)
+        low = np.searchsorted(nodes, centre - REACH * noise)
+        high = np.searchsorted(nodes, centre + REACH * noise)
         count = np.maximum(high - low, 0)
         rows = np.repeat(np.arange(v.size), count)
         start = np.cumsum(count) - count
@@ -119,7 +119,7 @@ def _gaussian_chain(
     return Chain(matrix, escape, first, float(first_escape[0]))
 
 
-def _check_step(neuron: LIF, mu: float, dt: float) -> tuple[float, float, int]:
+def check_step(neuron: LIF, mu: float, dt: float) -> tuple[float, float, int]:
     """m, a and R."""
     if not np.isfinite(mu):
         raise ValueError(f"mu must be finite, not {mu!r}")
@@ -166,22 +166,22 @@ def solve(neuron: LIF, mu: float, sigma: float, dt: float) -> DiscreteTime:
     ``exp(-n dt / tau_m)`` is transcendental. (A simulator may still be one step off where its
     rounding exceeds its distance from threshold.)
     """
-    m, a, refractory = _check_step(neuron, mu, dt)
+    m, a, refractory = check_step(neuron, mu, dt)
     if not (np.isfinite(sigma) and sigma >= 0):
         raise ValueError(f"sigma must be finite and >= 0 V, not {sigma!r}")
     if sigma == 0:
         return _deterministic(neuron, mu, dt)
     noise = sigma * sqrt(-expm1(-2 * dt / neuron.tau_m) / 2)
-    lowest = min(neuron.v_reset, m) - _REACH * sigma / sqrt(2)
-    panels = ceil((neuron.v_th - lowest) / (_PANEL * noise))
-    _check_size("nodes", panels * _POINTS, _LARGEST_NODES)
+    lowest = min(neuron.v_reset, m) - REACH * sigma / sqrt(2)
+    panels = ceil((neuron.v_th - lowest) / (PANEL * noise))
+    _check_size("nodes", panels * POINTS, _LARGEST_NODES)
     intervals = []
-    for points in (_POINTS - 2, _POINTS):
+    for points in (POINTS - 2, POINTS):
         x, w = np.polynomial.legendre.leggauss(points)
         half = (neuron.v_th - lowest) / (2 * panels)
         centres = lowest + half * (2 * np.arange(panels)[:, None] + 1)
         nodes, weights = (centres + half * x).ravel(), np.tile(half * w, panels)
-        chain = _gaussian_chain(nodes, weights, m, a, noise, neuron)
+        chain = gaussian_chain(nodes, weights, m, a, noise, neuron)
         steps, visits = chain.passage()
         mean, square = chain.moments(steps, visits)
         intervals.append(refractory + mean)
@@ -302,7 +302,7 @@ def solve_jumps(
     ValueError
         As for `solve`.
     """
-    m, a, refractory = _check_step(neuron, mu, dt)
+    m, a, refractory = check_step(neuron, mu, dt)
     rates, weights = np.atleast_1d(np.asarray(rates, float)), np.atleast_1d(weights).astype(float)
     if rates.ndim != 1 or rates.shape != weights.shape:
         raise ValueError(f"rates and weights must pair up, not {rates.shape} and {weights.shape}")
@@ -318,7 +318,7 @@ def solve_jumps(
     forget = -expm1(-dt / neuron.tau_m)
     mean_v = m + min(means @ weights, 0.0) / forget
     free_sd = step_sd / sqrt(forget * (1 + a))
-    lowest = min(neuron.v_reset, mean_v) - _REACH * (free_sd - min(weights.min(), 0.0))
+    lowest = min(neuron.v_reset, mean_v) - REACH * (free_sd - min(weights.min(), 0.0))
     cells = 8 * ceil((neuron.v_th - lowest) / step_sd * _PER_STEP / 8)
     _check_size("cells times jump sizes", cells * sizes.size, _LARGEST_MATRIX)
     edges = np.linspace(lowest, neuron.v_th, cells + 1)

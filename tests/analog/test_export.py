@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from rheobase.analog.benches import crossing
-from rheobase.analog.export import RESULT, TESTBENCH, write
+from rheobase.analog.export import NETLIST, RESULT, TESTBENCH, write, write_neuron
+from rheobase.analog.neurons.kinds import KINDS
+from rheobase.analog.neurons.record import record
 from rheobase.analog.simulate import simulate
+from rheobase.analog.technology import generic180
 
 from .conftest import Circuits
 
@@ -69,3 +72,22 @@ def test_other_files_stay_and_nothing_half_written_is_left(
         write(tmp_path, lif, 3 * found.rheobase(), lif.tau_m)
     assert {path: path.read_text() for path in tmp_path.iterdir()} == before
     assert before[tmp_path / "mine.txt"] == "mine"
+
+
+@pytest.mark.parametrize(
+    "kind", ["axon-hillock", "low-power-adapting", "brainscales-synapses", "brainscales-eif"]
+)
+def test_every_neuron_runs_in_plain_ngspice_and_is_drawn(kind: str, tmp_path: Path) -> None:
+    """Its spikes are those of the session; each cell's schematic is beside it."""
+    example = KINDS[kind](generic180)
+    t_stop, step = 3 * example.interval, example.interval / 50
+    paths = write_neuron(tmp_path, example.neuron, example.current, t_stop, step)
+    assert sorted(paths) == sorted(tmp_path.iterdir())
+    columns = run_plain(tmp_path)
+    spikes = crossing(columns[:, 2], columns[:, 3], 0.9)
+    ours = record(example.neuron, example.current, t_stop, step).spike_times
+    assert len(ours) >= 2
+    np.testing.assert_allclose(spikes, ours, rtol=1e-6)
+    drawn = {path.stem for path in paths if path.suffix == ".svg"}
+    netlist = (tmp_path / NETLIST).read_text()
+    assert drawn == set(re.findall(r"(?m)^\.subckt (\w+)", netlist))

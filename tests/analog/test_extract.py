@@ -63,7 +63,7 @@ def test_a_wrong_parameter_is_out_of_budget(circuits: Circuits, wrong):
 
 def test_ngspices_default_options_are_out_of_budget_in_biological_time(circuits: Circuits):
     lif, found = circuits("brunel")
-    current = 1.5 * found.rheobase()
+    current = 1.05 * found.rheobase()
     expected = predicted(found, current)
     trace = simulate(replace(lif, options=""), current, 4.2 * expected, t_max=lif.tau_m / 100)
     intervals = np.diff(trace.spike_times)

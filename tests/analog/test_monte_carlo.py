@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from rheobase.analog.lif import AnalogLIF
-from rheobase.analog.monte_carlo import Response, chips, each, environments, measure, rate, rheobase
+from rheobase.analog.mismatch import Study
+from rheobase.analog.monte_carlo import (
+    Failed,
+    Response,
+    chips,
+    each,
+    environments,
+    measure,
+    rate,
+    rheobase,
+    tried,
+)
 from rheobase.analog.sensitivity import shifted
 from rheobase.models.theory import measured_leak
 
@@ -69,14 +80,41 @@ def test_an_error_in_one_variant_goes_to_the_caller(matched: AnalogLIF) -> None:
         each(static, [matched, dead, matched])
 
 
+def test_a_chip_that_fails_is_recorded_and_the_others_go_on(matched: AnalogLIF) -> None:
+    """One whose comparator does not trip, and one that trips below rest."""
+    spontaneous = shifted(matched, {("comparator", "plus"): -0.055})
+    good, silent, active, again = each(tried(static), [matched, off(matched), spontaneous, matched])
+    assert good == again == static(matched)
+    assert isinstance(silent, Failed) and "comparator does not trip between" in silent.reason
+    assert isinstance(active, Failed) and "it fires without a current: it trips" in active.reason
+
+
+def test_a_failed_chip_counts_for_the_yield(studied: Study) -> None:
+    """Three of six fail before calibration, the first one for good."""
+    dead = Failed("it does not trip")
+    worse = replace(
+        studied, before=(dead,) * 3 + studied.before[3:], after=(dead, *studied.after[1:])
+    )
+    assert worse.failures == {
+        1: (dead.reason, dead.reason), 2: (dead.reason, ""), 3: (dead.reason, ""),
+    }  # fmt: skip
+    assert worse.yields(np.inf) == (0.5, 5 / 6)
+    assert np.all(worse.reduction > 1)
+
+
 def test_a_response_is_what_extraction_finds(circuits: Circuits) -> None:
-    """Two measurements by different analyses; the rate against the quadrature over the leak."""
+    """Two measurements by different analyses; the rate against the quadrature over the leak.
+
+    One of them lifts the threshold, which takes the gate's channel, at most ``eps_ox W L/t_ox``,
+    off the membrane.
+    """
     lif, found = circuits("brunel x1000")
+    gate = 8.4e-3 * lif.comparator_size.w * lif.comparator_size.l
     current = 2 * found.rheobase()
     response = measure(lif, [current])
     for name in ("tau_m", "v_rest", "v_trip"):
         wanted = getattr(found, name)
-        resolution = 1e-5 if name != "tau_m" else 1e-4 * wanted.value  # V, the step of a sweep
+        resolution = (1e-4 + gate / lif.c_m) * wanted.value if name == "tau_m" else 1e-5
         assert abs(getattr(response, name) - wanted.value) <= wanted.error + resolution
     predicted, _ = measured_leak.rate(found.measured_neuron(found.slope(current)), current)
     assert response.rates[0] == pytest.approx(predicted, rel=sum(found.budget(current).values()))

@@ -17,7 +17,7 @@ from rheobase.analog.technology import generic180
 WIDE, LONG = Size(3e-6, 1e-6), Size(0.5e-6, 7e-6)
 CELLS = {
     "ota": lambda: OTA("ota", generic180, WIDE, LONG),
-    "comparator": lambda: Comparator("comparator", generic180, WIDE, LONG),
+    "comparator": lambda: Comparator("comparator", generic180, WIDE, LONG, LONG),
     "pulse": lambda: RefractoryPulse("pulse", generic180, 0.5e-12, LONG),
     "reset": lambda: ResetSwitch("reset", generic180, WIDE),
 }

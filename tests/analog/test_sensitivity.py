@@ -14,13 +14,13 @@ import pytest
 from PySpice.Spice.Netlist import Circuit
 
 from rheobase.analog import pdk
-from rheobase.analog.cells.cell import Size
+from rheobase.analog.bias import design
 from rheobase.analog.lif import AnalogLIF
 from rheobase.analog.monte_carlo import chips, each, measure
-from rheobase.analog.sensitivity import MATCHING, Matching, Spread, drawn, predict, shifted
-from rheobase.analog.technology import generic180
+from rheobase.analog.sensitivity import Spread, drawn, predict, shifted
+from rheobase.analog.technology import Matching, generic180, matching_of
 
-from .conftest import enlarged
+from .conftest import BRUNEL, OFFSET
 
 GF180 = Path(os.environ.get("RHEOBASE_SHARED", "")) / "pdk" / "gf180mcu"
 BOUND = 3.5  # in standard errors: one false alarm in 2000 per number
@@ -49,7 +49,7 @@ def test_a_shifted_input_moves_trip_and_rest_by_as_much(
     assert np.all(np.abs(np.delete(moved, [0, quantity])) < 0.01 * shift)
 
 
-def test_a_shift_is_that_of_a_threshold(matched: AnalogLIF) -> None:
+def test_a_shift_is_that_of_a_threshold(matched: AnalogLIF, spread: Spread) -> None:
     """A chip is the design with all its thresholds shifted; what is left is the current factor's.
 
     A_K/A_VT of 1 %/5 mV is at most 0.2 of a threshold's effect, at the inversion of 5 of the
@@ -58,9 +58,8 @@ def test_a_shift_is_that_of_a_threshold(matched: AnalogLIF) -> None:
     (chip,) = chips(matched, [3])
     reached = static(shifted(matched, drawn(chip))) - static(matched)
     wanted = static(chip) - static(matched)
-    sd = [0.048 * static(matched)[0], 2.0e-3, 3.1e-3]  # of many chips
-    assert np.all(np.abs(reached - wanted) < BOUND * 0.2 * np.array(sd))
-    assert np.any(np.abs(wanted) > BOUND * 0.2 * np.array(sd))
+    assert np.all(np.abs(reached - wanted) < BOUND * 0.2 * spread.first[:3])
+    assert np.any(np.abs(wanted) > BOUND * 0.2 * spread.first[:3])
 
 
 def residual(spread: Spread, samples: np.ndarray, draws: list, sd: np.ndarray) -> np.ndarray:
@@ -149,6 +148,12 @@ def test_wrong_matching_figures_are_seen(spread: Spread, samples: tuple[np.ndarr
         assert abs(scores(wrong, draws).std() - 1) * np.sqrt(2 * len(draws)) > BOUND
 
 
+def test_the_design_has_the_offsets_that_it_was_asked_for(spread: Spread) -> None:
+    """Its laws are bounds: the mirrors' slope factor is larger, some gates larger than need be."""
+    assert np.all(spread.first[1:3] <= OFFSET)
+    assert np.all(spread.first[1:3] > 0.7 * OFFSET)
+
+
 class Quartered(AnalogLIF):
     """One transistor of the comparator has a quarter of its gate area."""
 
@@ -161,15 +166,16 @@ class Quartered(AnalogLIF):
 
 
 def test_a_transistor_of_a_quarter_of_the_area_is_seen(matched: AnalogLIF, spread: Spread) -> None:
+    many = 120  # the pair's one gate makes 0.3 of the variance, and four times that
     faulty = Quartered(**vars(matched))
-    faulty_chips = some(faulty, 60)
+    faulty_chips = some(faulty, many)
     trips = np.array(each(static, faulty_chips))
     rest_and_trip = spread.only(slice(0, 3))
     assert rest_and_trip.excess(trips)[2] > BOUND
-    assert rest_and_trip.excess(np.array(each(static, some(matched, 60))))[2] < BOUND
+    assert rest_and_trip.excess(np.array(each(static, some(matched, many))))[2] < BOUND
     draws = each(drawn, faulty_chips)
     sd = scores(spread, draws).std(axis=0) - 1
-    seen = np.abs(sd) * np.sqrt(2 * 60) > BOUND
+    seen = np.abs(sd) * np.sqrt(2 * many) > BOUND
     assert [d for d, s in zip(spread.devices, seen, strict=True) if s] == [("comparator", "plus")]
 
 
@@ -177,8 +183,8 @@ def test_a_transistor_of_a_quarter_of_the_area_is_seen(matched: AnalogLIF, sprea
 def test_gf180mcu_spreads_as_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real time; its model file draws thresholds only, over the area that the gates really have."""
     monkeypatch.setenv("PDK_ROOT", str(GF180))
-    lif = enlarged(pdk.gf180mcu(), 1.0, Size(1e-6, 16e-6), 1e-6)
-    found = predict(lif, static, MATCHING["gf180mcu"])
+    lif = design(BRUNEL, pdk.gf180mcu(), voltage_scale=2.5, offset=2e-3)
+    found = predict(lif, static, matching_of(lif.technology))
     drawn_chips = some(lif, 20)
     values, draws = np.array(each(static, drawn_chips)), each(drawn, drawn_chips)
     z = scores(found, draws)
@@ -190,9 +196,9 @@ def test_gf180mcu_spreads_as_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_be_predicted_is_told(matched: AnalogLIF) -> None:
     (chip,) = chips(matched, [1])
     with pytest.raises(ValueError, match="no seed of mismatch, not 1"):
-        predict(chip, static, MATCHING["generic180"])
+        predict(chip, static, matching_of(generic180))
     with pytest.raises(ValueError, match="no transistor moves"):
-        predict(matched, lambda lif: [lif.c_m], MATCHING["generic180"])
+        predict(matched, lambda lif: [lif.c_m], matching_of(generic180))
 
 
 def test_pelgroms_law() -> None:

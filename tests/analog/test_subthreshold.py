@@ -62,6 +62,34 @@ def test_gf180mcu_has_the_slope_factor_measured_before(
     assert transistor(gf180mcu, kind).n == pytest.approx(n, rel=0.005)
 
 
+@pytest.mark.parametrize("kind", ["n", "p"])
+def test_the_threshold_of_generic180_drifts_as_its_doping_says(kind: str, tmp_path: Path) -> None:
+    """``V_T = -E_g/2q + phi/2 + gamma sqrt(phi)`` with ``phi = 2 kT/q ln(NCH/n_i)``, silicon's n_i.
+
+    Against a card whose threshold stays; KT1 has two digits. BSIM3's default would be seen.
+    """
+
+    def threshold(celsius: float) -> float:
+        kelvin = celsius + 273.15
+        volts = 1.380649e-23 * kelvin / 1.602176634e-19
+        gap = 1.16 - 7.02e-4 * kelvin**2 / (kelvin + 1108)
+        gap_27 = 1.16 - 7.02e-4 * 300.15**2 / (300.15 + 1108)
+        intrinsic = 1.45e10 * (kelvin / 300.15) ** 1.5
+        intrinsic *= np.exp(gap_27 / (2 * 0.0258649) - gap / (2 * volts))
+        phi = 2 * volts * np.log(6.7e17 / intrinsic)
+        return float(-gap / 2 + phi / 2 + 0.56 * np.sqrt(phi))
+
+    def moved(technology: Technology) -> float:
+        still = edited(tmp_path, "kt1=-0.25", "kt1=0")
+        return drift(technology, kind).v_th - drift(still, kind).v_th
+
+    expected = (threshold(85.0) - threshold(-20.0)) / 105
+    assert moved(generic180) == pytest.approx(expected, rel=0.04)
+    (tmp_path / "default").mkdir()
+    default = edited(tmp_path / "default", "kt1=-0.25", "")
+    assert abs(moved(default) / expected - 1) > 0.5
+
+
 @pytest.mark.needs_shared
 def test_gf180mcu_drifts_with_temperature_as_measured_before(gf180mcu: Technology) -> None:
     """V_GS at 1 nA: 0.512, 0.432 and 0.333 V at -20, 27 and 85 degrees; n moves by < 0.5 %."""

@@ -69,7 +69,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", [None, "verify", "verilog", "spice", "technology", "theory", "doctor"]
+    "command", [None, "verify", "verilog", "spice", "chips", "technology", "theory", "doctor"]
 )
 def test_help(capsys: pytest.CaptureFixture[str], command: str | None) -> None:
     with pytest.raises(SystemExit) as done:

@@ -225,7 +225,7 @@ def test_vectors_that_a_file_cannot_run(
     error = refused(capsys, "vectors", "check", paibox, *on, folder / "truenorth.v")
     assert "is a TrueNorth with modes (20, 1, 0, 0), which no vector has; they have" in error
     core = delivered("lif_core") / "lif_core.v"
-    assert "must be a datapath, not a neuron core" in refused(
+    assert "must be a datapath or its netlist, not a neuron core" in refused(
         capsys, "vectors", "check", lava, *on, core
     )
     shutil.copy(folder / "truenorth.v", tmp_path)

@@ -44,7 +44,8 @@ def test_every_dependency_is_listed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     extras = project["optional-dependencies"]
-    extra = {re.match(r"[\w-]+", line)[0] for name in ("fpga", "formal") for line in extras[name]}
+    names = ("cluster", "fpga", "formal")
+    extra = {re.match(r"[\w-]+", line)[0] for name in names for line in extras[name]}
     tools = doctor.tools()
     assert named <= {tool.name for tool in tools if not tool.optional}
     assert extra == {tool.name for tool in tools if tool.optional}

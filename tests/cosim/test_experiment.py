@@ -58,6 +58,11 @@ def test_a_whole_experiment(tmp_path: Path) -> None:
         ('v_reset = "10 mV"', 'v_reset = "20 mV"', "v_reset must be < v_th = 0.02 V, not 0.02"),
         ('sigma = "5 mV"', 'sigma = "-5 mV"', "1 (noise): sigma must be >= 0 V, not -0.005"),
         ('sigma = "5 mV"', 'sigmo = "5 mV"', "unknown field `sigmo` - at `$.stimulus[0]`"),
+        (
+            '"white noise"\nmu = "15 mV"\nsigma = "5 mV"',
+            '"constant current"\nsweep = {from = "1 mV", to = "2 mV", count = 2, by = 3}',
+            "unknown field `by` - at `$.stimulus[0].sweep`; allowed: from, to, count",
+        ),
         ("[reference]", "[referenz]", "unknown field `referenz`"),
         ('"white noise"', '"pink noise"', "kind = 'pink noise'"),
         ("width = 12", 'width = "wide"', "Expected `int`, got `str` - at `$.rtl.width`"),

@@ -192,7 +192,7 @@ spikes = 12
 [[stimulus]]
 name = "f-I"
 kind = "constant current"
-mu = ["24 mV"]
+mu = ["21 mV"] # near the rheobase, where the leak counts
 """
 ANALOG = f"""{CONSTANT}
 [[stimulus]]
@@ -258,9 +258,16 @@ def test_a_circuit_that_is_not_the_one_designed(
 def test_a_circuit_that_is_not_the_one_extracted(
     write: Write, monkeypatch: pytest.MonkeyPatch, chip: spice.Chip, fault: str
 ) -> None:
-    """The fault comes after extraction: the f-I curve is not what theory predicts."""
+    """The fault comes after extraction: the f-I curve is not what theory predicts.
+
+    With another capacitor, or its leak lost in tolerances, it leaves the ideal neuron's within the
+    dynamic range, too.
+    """
     build(monkeypatch, replace(chip, lif=CIRCUITS[fault](chip.lif)))
-    assert disagreeing(judge(write(CONSTANT))) == {"f-I: rate"}
+    caught = {"f-I: rate"}
+    if fault in ("capacitor +5 %", "default solver options"):
+        caught.add("f-I: dynamic range of the drive")
+    assert disagreeing(judge(write(CONSTANT))) == caught
 
 
 def test_under_noise_a_wrong_trip_point_costs_spikes(

@@ -28,6 +28,8 @@ def test_dense_core_of_one_lane(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert found["bram"] <= 20
     assert found["operations_per_second"] >= 100e6
     assert found["updates_per_second"] == found["fmax"] * 1e6
+    about = json.loads((tmp_path / "manifest.json").read_text())
+    assert about["circuit"] == "netlist of a network core"
 
 
 def test_dense_core_of_four_lanes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -65,8 +67,8 @@ def test_a_missed_goal_is_seen(capsys: pytest.CaptureFixture[str], tmp_path: Pat
 
 def test_operations_are_measured() -> None:
     """Full rows: one operation per clock and lane, but for a few clocks between two ticks."""
-    assert 0.99 < sustained(core("lif", 128, 128)) <= 1
-    assert 3.9 < sustained(core("lif", 128, 128, lanes=4)) <= 4
+    assert 0.99 < sustained(core("lif-shift", 128, 128)) <= 1
+    assert 3.9 < sustained(core("lif-shift", 128, 128, lanes=4)) <= 4
     # 8 axons give 8 operations each, in 8 words; a sweep of 128 neurons takes longer.
     assert 0.3 < sustained(core("truenorth", 128, 8, "sparse", fan_out=8)) < 0.5
 
@@ -74,8 +76,8 @@ def test_operations_are_measured() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--kind", "hh"], "kind must be one of lif, loihi-lava, .*, not 'hh'"),
-        (["--datapath", "hh"], "kind must be one of lif, loihi-lava, .*, not 'hh'"),
+        (["--kind", "hh"], "kind must be one of lif, lif-shift, .*, not 'hh'"),
+        (["--datapath", "hh"], "kind must be one of lif, lif-shift, .*, not 'hh'"),
         (["--target", "spartan"], "target must be one of ecp5-25, .*, not 'spartan'"),
         (["--neurons", "16385"], "neurons must be in 1 .. 16384, not 16385"),
         (["--neurons", "2"], "n must be > [0-9]+, the depth of the pipeline, not 2"),

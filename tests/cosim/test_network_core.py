@@ -440,3 +440,16 @@ def test_runs_that_are_refused(
     given = {"ticks": [0, 8], "axons": [0, 4], "steps": 9}
     with pytest.raises(error, match=message):
         engine.run(**given | change)
+
+
+def test_spikes_of_the_last_tick_with_long_rows_are_served_before_a_run_ends() -> None:
+    """Eight neurons fire in the last tick: what they deliver takes more clocks than all else."""
+    loop = np.repeat(np.arange(8), 300)
+    axon, target = np.append(loop, np.full(8, 8)), np.append(loop, np.arange(8))
+    weight = np.append(np.ones(loop.size, int), np.full(8, 100))
+    network = Network([IntegerLIF(16, 50)] * 8, 9, Synapses(axon, target, weight), loop=0)
+    core = Core(network)
+    done = NetworkEngine(core).run([2], [8], 3)
+    assert done.spikes[1].tolist() == list(range(8))
+    assert done.pending == 0
+    assert done.cycles > 6 * 300

@@ -124,6 +124,16 @@ def test_rates_of_an_integer_network_are_as_predicted(platform: str) -> None:
     assert np.all(judged.budget < RESOLUTION)
 
 
+def test_rates_with_one_imperfection_after_the_other() -> None:
+    """Weights of whole LSB and no drive that is rounded: nothing but the neuron changes."""
+    found = predicted("generic")
+    assert np.all(found.ideal < found.white)  # the threshold is seen in steps only
+    np.testing.assert_allclose(found.input, found.ideal, rtol=0.02)
+    np.testing.assert_allclose(found.neuron, found.input, rtol=1e-3)
+    assert np.all(found.quantised_error < 1e-6)
+    assert np.all(found.ideal_error < 1e-3)
+
+
 @pytest.mark.parametrize("platform", ["generic", "truenorth", "spinnaker"])
 def test_wrong_weights_are_not_as_predicted(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Excitatory weights one in twenty larger, by a unit at least, than the report says."""

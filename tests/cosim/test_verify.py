@@ -166,7 +166,7 @@ def test_the_report_is_complete_and_stands_alone(played: Path) -> None:
     checks = read(played)["checks"]
     page = Page((played / "report.html").read_text(encoding="utf-8"))
     assert page.loads == []
-    assert page.tags["svg"] == page.tags["figure"] == 3 + 1 + 4  # spikes, traces; leak; cells
+    assert page.tags["svg"] == page.tags["figure"] == 3 + 2 + 4  # traces; leak, energy; cells
     suite = ElementTree.parse(played / "junit.xml").getroot()
     assert suite.get("tests") == str(len(checks)) == str(len(suite.findall("testcase")))
     assert suite.get("failures") == "0"

@@ -196,3 +196,35 @@ def test_a_plain_ngspice_plays_the_written_deck(
     bound = 2 * step / (spikes[-1] - spikes[0])
     assert bound < 1e-3
     assert rates[0] == pytest.approx(rates[1], rel=bound)
+
+
+def test_a_neuron_by_its_name_runs_in_plain_ngspice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "hillock"
+    assert main(["spice", "--neuron", "axon-hillock", "--output", str(folder), "--json"]) == 0
+    files = {Path(name).name for name in json.loads(capsys.readouterr().out)["files"]}
+    assert files == {"neuron.cir", "testbench.cir", "generic180.lib", "axon_hillock.svg"}
+    subprocess.run(
+        ["ngspice", "-b", "testbench.cir"], cwd=folder, check=True, capture_output=True, timeout=60
+    )
+    columns = np.loadtxt(folder / "result.txt")
+    spikes = crossing(columns[:, 2], columns[:, 3], 0.9)
+    assert np.diff(spikes) == pytest.approx(10e-3, rel=0.02)  # the design's 100 Hz
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--neuron", "purkinje"), "--neuron must be one of axon-hillock, low-power"),
+        (("--neuron", "low-power", "--speed-up", "2"), "--speed-up belongs to an experiment"),
+        (("--neuron", "low-power", "--technology", "tsmc65"), "technology must be one of"),
+        (("fi-curve", "--technology", "gf180mcu"), "--technology belongs to --neuron"),
+    ],
+)
+def test_what_is_no_neuron_is_told(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert message in refused(capsys, "spice", *arguments, "--output", out)
+    assert not out.exists()

@@ -19,7 +19,7 @@ from rheobase.hdl import board
 )
 def test_bitstream(tmp_path: Path, name: str, file: str, begin: bytes) -> None:
     """A core and its link, faster than the board's clock; all files stay."""
-    made = core("lif", 32, 32, single_port=name == "icebreaker")
+    made = core("lif-shift", 32, 32, single_port=name == "icebreaker")
     report, bitstream = board.build(made, name, tmp_path)
     assert report.met and report.target == name
     assert bitstream == tmp_path / file
@@ -33,7 +33,7 @@ def test_bitstream(tmp_path: Path, name: str, file: str, begin: bytes) -> None:
 
 def test_unknown_board(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^board must be one of icebreaker, .*, not 'arty'$"):
-        board.build(core("lif", 32, 32), "arty", tmp_path)
+        board.build(core("lif-shift", 32, 32), "arty", tmp_path)
 
 
 def test_amaranth_boards_is_optional(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -42,5 +42,5 @@ def test_amaranth_boards_is_optional(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
     monkeypatch.setattr(board, "import_module", without)
     with pytest.raises(RuntimeError, match=r'need amaranth-boards.*pip install "rheobase\[fpga\]"'):
-        board.build(core("lif", 32, 32), "icebreaker", tmp_path)
+        board.build(core("lif-shift", 32, 32), "icebreaker", tmp_path)
     assert not list(tmp_path.iterdir())

@@ -44,8 +44,15 @@ def test_cells_of_a_known_circuit(tmp_path: Path) -> None:
     assert (report.dsp, report.bram, report.ff) == (1, 1, 72)
     assert (report.carry, report.lut_ram, report.spram) == (0, 0, 0)
     assert report.met and report.goal == 100
-    kept = {"top.il", "top.json", "cells.json", "timing.json", "yosys.log", "nextpnr.log"}
-    assert kept <= {path.name for path in tmp_path.iterdir()}
+    kept = {"top.il", "top.json", "netlist.v", "cells.json", "timing.json", "yosys.log"}
+    assert kept | {"nextpnr.log", "top.config"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_block_ram_without_a_model_stays_a_cell_of_the_netlist(tmp_path: Path) -> None:
+    fpga.implement(Counted(), "ecp5-25", tmp_path)
+    text = (tmp_path / "netlist.v").read_text()
+    assert text.count("module ") == 1 and "DP16KD #(" in text
+    assert "LUT4" not in text and "MULT18X18D" not in text
 
 
 def test_the_same_circuit_costs_the_same(tmp_path: Path) -> None:

@@ -42,6 +42,36 @@ def test_the_bound_holds_where_iteration_stops_early(monkeypatch):
     assert errors[0] > 10 * errors[2]
 
 
+@pytest.mark.parametrize("rounding", ["floor", "nearest", "stochastic", "truncate"])
+def test_blocks_of_states_give_a_bound_that_holds(rounding, monkeypatch):
+    """1,664 states in blocks of 52, 13 and 7: coarse, so that the bound has work to do."""
+    neuron = replace(NEURON, rounding=rounding)
+    for source in (NOISE, IntegerInput.poisson([3.0, 0.5], [20, -30], -2)):
+        wanted, errors = markov.solve(neuron, source), []
+        for most in (1 << 7, 1 << 9, 1 << 10):
+            monkeypatch.setattr(iterated, "_MOST_STATES", most)
+            found = mean_interval(neuron, source)
+            assert abs(found.steps / wanted.mean_isi - 1) <= found.error + wanted.error
+            errors.append(found.error)
+        assert errors[0] > max(errors[1:])
+
+
+def test_a_wrong_coarser_chain_makes_the_bound_wide_not_wrong(monkeypatch):
+    wanted = markov.solve(NEURON, NOISE).mean_isi
+    monkeypatch.setattr(iterated, "_MOST_STATES", 1 << 10)
+    sound = mean_interval(NEURON, NOISE)
+    coarser = iterated.Steps.coarser
+
+    def shifted(self, size):
+        found = coarser(self, size)
+        return replace(found, low=found.low + 1)
+
+    monkeypatch.setattr(iterated.Steps, "coarser", shifted)
+    faulty = mean_interval(NEURON, NOISE)
+    assert abs(faulty.steps / wanted - 1) > 2 * sound.error
+    assert abs(faulty.steps / wanted - 1) <= faulty.error
+
+
 def test_a_threshold_off_by_one_is_seen():
     found = mean_interval(NEURON, NOISE)
     other = mean_interval(replace(NEURON, threshold=641), NOISE)

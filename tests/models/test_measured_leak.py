@@ -135,3 +135,60 @@ def test_a_bad_table_is_refused():
         reference.run(measured(linear), [0.0], 1e-3, v0=25e-3)
     with pytest.raises(ValueError, match="substeps must be >= 1"):
         reference.run(measured(linear), [0.0], 1e-3, substeps=0)
+
+
+def test_a_lag_sees_a_ramp_late_and_releases_it_on_time():
+    """On a ramp of slope s from v_reset, ``U = V - s lag (1 - exp(-t/lag))``; 10 mV take 10 ms."""
+    neuron = measured(lambda v: 0 * v)
+    current, lag = np.full(400, 200e-12), 1e-3
+    times, _ = reference.run(neuron, current, 1e-4, lag=lag)
+    assert times[0] == pytest.approx(10e-3 + lag, rel=1e-4)  # exp(-11) = 2e-5
+    assert np.diff(times) == pytest.approx(12e-3, rel=1e-4)
+    sharp, _ = reference.run(neuron, current, 1e-4)
+    assert sharp == pytest.approx([10e-3, 22e-3, 34e-3], rel=1e-9)
+
+
+def test_a_lag_misses_a_short_excursion():
+    """A tenth of a lag above threshold by a fifth of a millivolt; without a lag it is a spike."""
+    neuron = measured(lambda v: 0 * v)
+    steps = np.concatenate([np.full(100, 195e-12), [300e-12], [-900e-12], np.zeros(50)])
+    assert reference.run(neuron, steps, 1e-4, v0=10.3e-3)[0].size == 1
+    assert reference.run(neuron, steps, 1e-4, v0=10.3e-3, lag=1e-3)[0].size == 0
+
+
+def test_a_lag_under_noise_is_that_of_many_small_steps():
+    """Against explicit Euler steps of a microsecond, of both V and U."""
+    drive = 200e-12 + 500e-12 * np.random.default_rng(2).standard_normal(1500)
+    neuron, dt, lag, small = measured(tanh), 1e-4, 0.3e-3, 1e-6
+    v = u = neuron.v_reset
+    held, expected = 0.0, []
+    for k in range(round(len(drive) * dt / small)):
+        t = k * small
+        if t < held:
+            v = neuron.v_reset
+        else:
+            v += small * (drive[int(t / dt + 1e-9)] + tanh(v)) / neuron.c_m
+        u += small * (v - u) / lag
+        if u >= neuron.v_trip and t >= held:
+            expected.append(t)
+            held = t + neuron.t_dead - lag
+    found, _ = reference.run(neuron, drive, dt, lag=lag)
+    assert len(expected) > 5
+    assert found == pytest.approx(expected, abs=3e-6)
+
+
+@pytest.mark.parametrize("lag", [-1e-6, 2.1e-3, np.nan])
+def test_a_lag_is_within_the_dead_time(lag: float):
+    with pytest.raises(ValueError, match="lag"):
+        reference.run(measured(tanh), np.zeros(3), 1e-4, lag=lag)
+
+
+def test_many_trials_are_single_runs() -> None:
+    neuron, dt = measured(linear), 1e-4
+    currents = 2e-10 * np.random.default_rng(3).normal(1.5, 4.0, (4, 900))
+    found = reference.trials(neuron, currents, dt, lag=2e-4)
+    assert len(found) == 4 and sum(map(len, found)) > 4
+    for current, times in zip(currents, found, strict=True):
+        assert np.array_equal(times, reference.run(neuron, current, dt, lag=2e-4)[0])
+    with pytest.raises(ValueError, match=r"currents must have shape \(trials, steps\)"):
+        reference.trials(neuron, currents[0], dt)

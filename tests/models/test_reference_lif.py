@@ -131,3 +131,17 @@ def test_bad_inputs_are_refused():
         lif.given(NEURON, np.zeros((2, 2, 2)), dt=1e-3)
     with pytest.raises(ValueError, match="x must be finite"):
         lif.given(NEURON, [np.nan], dt=1e-3)
+
+
+def test_noise_may_change_from_step_to_step():
+    constant = lif.white_noise(NEURON, 24e-3, 4e-3, dt=1e-4, steps=400, neurons=3)
+    arrays = lif.white_noise(
+        NEURON, np.full(400, 24e-3), np.full(400, 4e-3), dt=1e-4, steps=400, neurons=3
+    )
+    assert constant.steps.size > 0 and np.array_equal(constant.steps, arrays.steps)
+    silent = np.where(np.arange(400) < 200, 24e-3, -5e-3)
+    stepped = lif.white_noise(NEURON, silent, 4e-3, dt=1e-4, steps=400, neurons=3)
+    early = constant.steps < 200
+    assert np.array_equal(stepped.steps, constant.steps[early])
+    with pytest.raises(ValueError, match=r"mu must be a number or have shape \(400,\)"):
+        lif.white_noise(NEURON, silent[:10], 4e-3, dt=1e-4, steps=400)

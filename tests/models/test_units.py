@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rheobase.models.units import parse, show
+from rheobase.models.units import parse, show, unit_of
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,12 @@ def test_parse_is_correctly_rounded(text: str, unit: str, value: float) -> None:
 def test_parse_refuses_other_dimensions(text: str, error: str) -> None:
     with pytest.raises(ValueError, match=re.escape(error)):
         parse(text, "s")
+
+
+def test_the_unit_is_named_without_its_prefix() -> None:
+    assert [unit_of(text) for text in ("20 ms", "0.1 kHz", "3 V")] == ["s", "Hz", "V"]
+    with pytest.raises(ValueError, match="'20' is not a quantity"):
+        unit_of("20")
 
 
 def test_parse_refuses_bare_numbers() -> None:

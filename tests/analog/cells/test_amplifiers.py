@@ -38,7 +38,7 @@ def test_an_ota_has_the_slope_it_was_designed_for(
     design = ota.design(technology, g_m, middle)
     v, i = ota.characteristic(design, middle, 0.1, STEP)
     current = design.currents["bias"]
-    pair = ota.gates(technology, "bias", current)[0]
+    pair = ota.gates(technology, current)[0]
     n = raised(technology, "n", "v_common", middle, current / 2, pair)
     tail, load = mirrors(technology, design, n.v_sb, copied)
     budget = tail + load / 2 + n.spread
@@ -62,7 +62,7 @@ def test_an_ota_is_designed_for_its_temperature_and_corner(
     technology, g_m = replace(generic180, **chip), 3e-9
     design = ota.design(technology, g_m, 0.9)
     current = design.currents["bias"]
-    n = raised(technology, "n", "v_common", 0.9, current / 2, ota.gates(technology, "", current)[0])
+    n = raised(technology, "n", "v_common", 0.9, current / 2, ota.gates(technology, current)[0])
     tail, load = mirrors(technology, design, n.v_sb, copied)
     budget = tail + load / 2 + n.spread
     slope, _ = ota.transconductance(*ota.characteristic(design, 0.9, 0.1, STEP))
@@ -78,7 +78,7 @@ def test_a_wide_ota_has_its_slope_and_its_shape(technology: Technology, copied: 
     design = wide_ota.design(technology, g_m, middle)
     v, i = ota.characteristic(design, middle, 0.4, STEP)
     current = design.currents["bias"]
-    pair = ota.gates(technology, "bias", current)[0]
+    pair = ota.gates(technology, current)[0]
     upper, lower = wide_ota.stack(technology, middle, current / 3, pair)
     scale = wide_ota.scale(upper, lower)
     tail, load = mirrors(technology, design, lower.v_sb, copied)

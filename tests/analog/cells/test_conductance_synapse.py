@@ -39,7 +39,7 @@ def test_its_current_is_a_conductance_times_the_distance_to_the_reversal_potenti
         for v in (10e-3, -10e-3)
     )
     g = (below - above) / 20e-3
-    pair, size = ota.gates(technology, "I_syn", bias)
+    pair, size = ota.gates(technology, bias)
     n = raised(technology, "n", "v_rev", v_rev, bias / 2, pair)
     p = transistor(technology, "p")
     assert size == gate(technology, bias)

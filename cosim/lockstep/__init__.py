@@ -1,0 +1,1 @@
+"""Transistor neurons in ngspice and a network core in a Verilog simulator, in one time."""

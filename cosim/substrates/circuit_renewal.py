@@ -1,0 +1,157 @@
+"""A transistor neuron under white noise: rate, CV and intervals, against its own law.
+
+The law is that of the circuit's equation (`circuit_law`) in many more intervals than the netlist
+has; beside it stands the stationary Fokker-Planck equation with the extracted drift, which leaves
+out that the noise is held for a time step and that the comparator is late.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+
+from ...models.stimulus import WhiteNoise
+from ...models.theory import fokker_planck, siegert
+from ...models.units import show
+from ..budget import Point, Term
+from ..experiment import Experiment, NamedStimulus, SpiceTable
+from ..findings import Cause, Curve, Explanation, Findings
+from ..observables import Floats, plan
+from . import circuit_law as law
+from .chip import Chip, Replay, held_drive
+from .place import Place
+
+INTERVALS, RUNS = 5000, 100  # of the equation
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Intervals in units of the extracted tau_m: of the netlist, and of its law."""
+
+    measured: Floats
+    law: Floats
+
+
+def distance(a: Floats, b: Floats) -> float:
+    """Largest distance of the distribution functions of two samples (Smirnov's statistic)."""
+    every = np.concatenate([a, b])
+    below = [np.searchsorted(np.sort(x), every, side="right") / len(x) for x in (a, b)]
+    return float(np.abs(below[0] - below[1]).max())
+
+
+def resolved(experiment: Experiment, noise: WhiteNoise, spikes: int) -> bool:
+    """Whether so many spikes tell the rate as finely as the experiment asks, at p = 1e-3."""
+    check = experiment.check
+    if "rate" not in check.observables or noise.sigma == 0:
+        return False
+    cv = float(siegert.cv(experiment.neuron, noise.mu, noise.sigma))
+    return 3.3 * cv / sqrt(spikes) <= check.rate
+
+
+def _intervals(trains: list[Floats], count: int) -> Floats:
+    """The first `count` intervals of each train, or all that it has."""
+    return np.concatenate([np.diff(times[: count + 1]) for times in trains])
+
+
+def renewal(
+    experiment: Experiment, played: NamedStimulus, noise: WhiteNoise, chip: Chip,
+    settings: SpiceTable, replays: list[Replay],
+) -> tuple[Findings, Shape]:  # fmt: skip
+    """Judge the intervals of runs that last for a given number of spikes."""
+    e, lif, neuron, check = chip.extracted, chip.lif, experiment.neuron, experiment.check
+    place = Place(experiment, played.name, "spice", chip.setting)
+    dt, fast = float(settings.dt), float(settings.dt) / lif.speed_up
+    found = _intervals(
+        [r.run.spike_times for r in replays], -(-settings.spikes // len(replays)) - 1
+    )
+
+    rate = float(siegert.rate(neuron, noise.mu, noise.sigma))
+    cv = float(siegert.cv(neuron, noise.mu, noise.sigma))
+    planned = plan(1.2 / (rate * dt), cv, RUNS, INTERVALS)  # 1.2: the circuit may be slower
+    seed = experiment.seed(settings.seed, played, settings.dt)
+    currents = lif.current(1.0) * np.array(
+        [held_drive(noise, neuron, dt, planned.steps, [seed, 1, k]) for k in range(RUNS)]
+    )
+    slope = law.typical_slope(chip, currents, fast)
+    lag = e.lag(slope)
+
+    def under(late: float, shift: float = 0.0) -> Floats:
+        trains = law.trials(chip, currents, fast, slope, late, shift)
+        return _intervals(trains, planned.intervals)
+
+    own = under(lag)
+    others = [under(float(e.lags.min())), under(max(e.delay(slope), lag))]
+    others += [under(lag, shift * e.v_trip.error) for shift in (-1, 1)]
+    both = sqrt(1 / len(found) + 1 / len(own))
+    at = f"{len(found)} intervals, {len(own)} of the equation"
+
+    def point(observable: str, x: Floats, spread: float, resolution: float) -> Point:
+        measured, predicted, *moved = (_number(observable, y) for y in (x, own, *others))
+        uncertain = max(abs(m - predicted) for m in moved)
+        terms = (
+            Term("extracted parameters", "model", uncertain),
+            Term("intervals of both", "statistical", spread * both),
+        )
+        return Point(at, measured, predicted, terms, resolution * predicted)
+
+    own_cv = _number("CV", own)
+    x = (own - own.mean()) / own.std()
+    skew, kurtosis = float((x**3).mean()), float((x**4).mean())
+    spread_of_cv = own_cv * sqrt(max((kurtosis - 1) / 4 - skew * own_cv + own_cv**2, 0.0))
+    apart = distance(found, own)
+    uncertain = max(distance(other, own) for other in others)
+    same = (
+        Term("extracted parameters", "model", uncertain),
+        Term("intervals of both", "statistical", int(1 / both**2), "kolmogorov"),
+    )
+    rates = point("rate", found, own_cv / own.mean(), check.rate)
+    findings = Findings(
+        checks=[
+            place.check("rate", "Hz", (rates,)),
+            place.check("CV", "", (point("CV", found, spread_of_cv, check.cv),)),
+            place.check("ISI distribution", "", (Point(at, apart, 0.0, same, check.isi),)),
+        ]
+    )
+    d = law.diffusion(chip, slope, fast)
+    drifting = fokker_planck.stationary(
+        d.neuron, d.push * noise.mu, d.noise * noise.sigma, drift=d.drift, v_min=d.v_min
+    )
+    leak = e.leak(e.v_trip.value) / (e.g_m.value * (e.v_rest.value - e.v_trip.value)) - 1
+    drift = f"leak at trip {leak:+.2%} of linear, dead {show(e.dead_time(slope).value, 's', 4)}"
+    stages = [
+        ("", "", rate * lif.speed_up),
+        ("extracted drift and dead time: Fokker-Planck", drift, drifting.rate),
+        ("noise held for a time step", show(fast, "s"), _number("rate", under(0.0))),
+        ("the comparator's lag", show(lag, "s", 2), rates.predicted),
+    ]
+    causes = tuple(
+        Cause(name, size, after - before)
+        for (_, _, before), (name, size, after) in pairwise(stages)
+    )
+    names = (experiment.name, played.name, "spice", place.setting)
+    findings.explanations.append(
+        Explanation(*names, "rate", "Hz", stages[0][2], causes, rates.measured)
+    )
+    findings.curves += _histograms(place, found * lif.speed_up, own * lif.speed_up)
+    return findings, Shape(found / e.tau_m.value, own / e.tau_m.value)
+
+
+def _number(observable: str, intervals: Floats) -> float:
+    mean = float(intervals.mean())
+    return 1 / mean if observable == "rate" else float(intervals.std()) / mean
+
+
+def _histograms(place: Place, found: Floats, own: Floats) -> list[Curve]:
+    """In biological seconds; bins for the netlist's few intervals."""
+    edges = np.linspace(0.0, float(np.quantile(own, 0.995)), 26)
+    names = (place.experiment.name, place.stimulus, place.substrate, place.setting)
+    labels = ("interval (s)", "density (1/s)")
+    middles = (edges[1:] + edges[:-1]) / 2
+    measured, predicted = (
+        np.histogram(x, edges)[0] / (len(x) * np.diff(edges)) for x in (found, own)
+    )
+    return [
+        Curve("isi", *names, "measured", middles, measured, *labels),
+        Curve("isi", *names, "predicted", middles, predicted, *labels),
+    ]
