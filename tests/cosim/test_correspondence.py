@@ -10,7 +10,7 @@ from rheobase.cosim import correspondence, mutation
 CIRCUIT = """
 module top(
   input clk, input rst, input go, input [1:0] a,
-  output [1:0] y, output last, output [1:0] z, output turn
+  output [1:0] y, output last, output [1:0] z, output turn, output [1:0] w
 );
   reg [3:0] held = 4'h9;  // of which two bits are never read, and hold themselves
   reg [1:0] store [0:3];
@@ -40,18 +40,27 @@ module top(
     else if (go) ring <= ring + 3'h1;
   end
   assign turn = ring >= 3'h3;
+
+  reg [1:0] words [0:3];
+  reg [1:0] word;
+  always @(posedge clk) begin
+    if (go) words[a] <= ~a;
+    word <= words[valid_1 ? data_1 : 2'h0];  // read in each clock, used after some
+  end
+  assign w = valid_2 ? word : 2'h0;
 endmodule
 """
-COUNT, DATA, RING, TURN = (
+COUNT, DATA, RING, TURN, WORD = (
     1 + CIRCUIT[: CIRCUIT.index(text)].count("\n")  # its line
-    for text in ("count <= count", "data_1 <= go", "if (rst | (ring", "assign turn")
+    for text in ("count <= count", "data_1 <= go", "if (rst | (ring", "assign turn", "word <= words")
 )
 # No faults: bits that nobody reads, though registers hold themselves; data that come without their
-# valid; states that are never reached.
+# valid; states that are never reached; another address of what is read, but not used.
 NONE = (
     r"procdff\S+ -port [DQ] -portbit 3",
     rf"const1 .*\$ternary\$core.v:{DATA}\S+ -port A -portbit [01]",
     rf"const0 .*\$eq\$core.v:{RING}\S+ -port A -portbit [01]",
+    rf"const1 .*\$ternary\$core.v:{WORD}\S+ -port A -portbit [01]",
 )
 # Their neighbours; other registers, which differ and make an output differ later; a memory.
 FAULTS = (
@@ -61,6 +70,7 @@ FAULTS = (
     rf"const1 .*\$ternary\$core.v:{DATA}\S+ -port B -portbit [01]",
     rf"const0 .*\$eq\$core.v:{RING}\S+ -port A -portbit 2",
     rf"const0 .*\$ge\$core.v:{TURN}\S+ -port A -portbit [01]",
+    rf"const1 .*\$ternary\$core.v:{WORD}\S+ -port [BY] -portbit [01]",
 )
 
 
