@@ -52,7 +52,7 @@ endmodule
 """
 COUNT, DATA, RING, TURN, WORD = (
     1 + CIRCUIT[: CIRCUIT.index(text)].count("\n")  # its line
-    for text in ("count <= count", "data_1 <= go", "if (rst | (ring", "assign turn", "word <= words")
+    for text in ("count <= count", "data_1 <= go", "if (rst | (ring", "assign turn", "word <=")
 )
 # No faults: bits that nobody reads, though registers hold themselves; data that come without their
 # valid; states that are never reached; another address of what is read, but not used.
