@@ -89,7 +89,8 @@ def equivalent(path: Path, top: str, mutant: str, constant: Mapping[str, str]) -
             f" connect -set in_{bits} {len(value)}'b{value};" for bits, value in constant.items()
         )
         script = READ.format(top=top, simplify=SIMPLIFY) + (
-            f"copy {top} gold; {mutant}; rename {top} gate; techmap -map wires.v gold gate;"
+            f"copy {top} gold; {mutant}; rename {top} gate; setattr -unset init;"
+            " techmap -map wires.v gold gate;"
             " miter -equiv -flatten -make_outputs gold gate miter; hierarchy -top miter;"
             f" select -assert-none t:$*ff*;{known} opt_expr; wreduce; opt_merge; opt_clean;"
             " sat -prove trigger 0 -verify miter"

@@ -30,7 +30,8 @@ struct Job {
     int64_t patience;           // or until so many clocks without a transfer, or too many events
     uint32_t *states;           // after each tick, if wanted: words in chunks
     int64_t words;              // of the state memory; 0: not wanted
-    int64_t before;             // clocks that the core runs before its reset, which must undo them
+    int64_t before;             // clocks that the core runs before a second reset, of one clock
+    int64_t rewrites;           // if not 0: tables are written again in the run, as they were
     int64_t mutant;             // the number of the planted fault that acts, if faults are planted
     // Results.
     int64_t cycles;             // clocks since the end of reset
@@ -90,35 +91,34 @@ extern "C" __attribute__((visibility("default"), flatten)) void run(Job *given) 
 #ifdef MUTANTS
     put(core.p_mutant, uint32_t(job.mutant));
 #endif
+    uint32_t random = uint32_t(job.rewrites);
+    // A word for the write port of a table; none for the others, which have anything meanwhile.
+    auto write = [&](int64_t table, int64_t address) {
+#define X(name, number)                                                                         \
+        {                                                                                       \
+            auto &data = core.p_write__##name##____data;                                        \
+            const bool on = table == number;                                                    \
+            const int64_t word = on ? address : random % job.lengths[number];                   \
+            put(core.p_write__##name##____en, uint32_t(on));                                    \
+            put(core.p_write__##name##____addr, on ? uint32_t(address) : random);               \
+            put(data, job.tables[number] + word * data.chunks);                                 \
+        }
+        TABLES
+#undef X
+    };
+    // The tables are written in reset, as states may start with the registers in them. Then comes
+    // work, if wanted, and another clock of reset, which must undo it.
     put(core.p_o____ready, 1u);
     put(core.p_i____valid, uint32_t(job.n > 0));
-    // First come clocks before the reset, and one in it. The tables are written in reset, as states
-    // may start with the registers in them.
-    for (int64_t table = -1; table < tables; table++) {
-        const int64_t clocks = table < 0 ? job.before + 1 : job.lengths[table];
+    for (int64_t table = 0; table <= tables; table++) {
+        const int64_t clocks = table < tables ? job.lengths[table] : job.before + 1;
         for (int64_t address = 0; address < clocks; address++) {
-            if (table < 0) {
-                put(core.p_rst, uint32_t(address == job.before));
-                put(core.p_i____payload, job.n > 0 ? job.arrivals[address % job.n] : 0u);
-            }
-#define X(name, number)                                                                         \
-            put(core.p_write__##name##____en, uint32_t(table == number));                       \
-            if (table == number) {                                                              \
-                auto &data = core.p_write__##name##____data;                                    \
-                put(core.p_write__##name##____addr, uint32_t(address));                         \
-                put(data, job.tables[number] + address * data.chunks);                          \
-            }
-            TABLES
-#undef X
+            put(core.p_rst, uint32_t(table < tables || address == job.before));
+            put(core.p_i____payload, job.n > 0 ? job.arrivals[address % job.n] : 0u);
+            write(table, address);
             clock(core, [] {});
         }
     }
-#define X(name, number)                                                                         \
-    put(core.p_write__##name##____en, 0u);                                                      \
-    put(core.p_write__##name##____addr, 0u);                                                    \
-    put(core.p_write__##name##____data, 0u);
-    TABLES
-#undef X
     put(core.p_rst, 0u);
 
     int64_t valid_at = 0, ready_at = 0, ticks = 0, idle = 0, extra = 0;
@@ -132,6 +132,11 @@ extern "C" __attribute__((visibility("default"), flatten)) void run(Job *given) 
         put(core.p_i____valid, uint32_t(offer));
         put(core.p_i____payload, offer ? job.arrivals[job.taken] : 0u);
         put(core.p_o____ready, uint32_t(accept));
+        if (job.rewrites && tables > 0) {
+            random = random * 1664525u + 1013904223u;
+            const int64_t table = (random >> 16) % (2 * tables);  // in half of the clocks, none
+            write(table, table < tables ? (random >> 20) % job.lengths[table] : 0);
+        }
         bool open = false, event_valid = false;
         uint32_t event = 0, pending = 0;
         clock(core, [&] {

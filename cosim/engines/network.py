@@ -36,7 +36,7 @@ class Job(ctypes.Structure):
         for name in (
             "tables", "lengths", "refill", "arrivals", "n", "taken", "all", "events", "capacity",
             "valid", "valid_length", "ready", "ready_length", "last_bit", "ticks", "settle",
-            "patience", "states", "words", "before", "mutant",
+            "patience", "states", "words", "before", "rewrites", "mutant",
             "cycles", "given", "unstable", "waited", "dropped", "saturated", "pending",
         )
     )  # fmt: skip
@@ -144,6 +144,7 @@ class NetworkEngine:
         ready_pattern: ArrayLike | None = None,
         mutant: int = 0,
         before: int = 0,
+        rewrites: int = 0,
     ) -> CoreNetworkRun:
         """Reset the core, write its memories meanwhile, and run it.
 
@@ -162,7 +163,9 @@ class NetworkEngine:
         mutant : int
             Of a model with planted faults: the number of the one that acts, 0 for none.
         before : int
-            Clocks that the core runs before its reset, while the arrivals are offered.
+            Clocks that the core runs, while the arrivals are offered, before a reset of one clock.
+        rewrites : int
+            If not 0, a seed: in the run, words of the memories are written again as they are.
 
         Raises
         ------
@@ -171,8 +174,9 @@ class NetworkEngine:
             states of a Verilog file that are to be recorded.
         """
         return self.run_blocks(
-            [(ticks, axons, steps)], steps, record, valid_pattern, ready_pattern, mutant, before
-        )
+            [(ticks, axons, steps)], steps, record, valid_pattern, ready_pattern,
+            mutant, before, rewrites,
+        )  # fmt: skip
 
     def run_blocks(
         self,
@@ -183,6 +187,7 @@ class NetworkEngine:
         ready_pattern: ArrayLike | None = None,
         mutant: int = 0,
         before: int = 0,
+        rewrites: int = 0,
     ) -> CoreNetworkRun:
         """The same with events that come in blocks, of which only one is kept at a time.
 
@@ -190,7 +195,7 @@ class NetworkEngine:
         ----------
         blocks : iterable of (ticks, axons, end)
             As of `Network.run_blocks`; axons are what the port can carry.
-        steps, record, valid_pattern, ready_pattern, mutant, before
+        steps, record, valid_pattern, ready_pattern, mutant, before, rewrites
             As of `run`.
 
         Raises
@@ -219,7 +224,7 @@ class NetworkEngine:
             valid.ctypes.data, valid.size, ready.ctypes.data, ready.size,
             (n - 1).bit_length() + 1, steps, SETTLE,
             PATIENCE * n + queued + PERIODS * (valid.size + ready.size),
-            states.ctypes.data, n if record else 0, before, mutant,
+            states.ctypes.data, n if record else 0, before, rewrites, mutant,
         )  # fmt: skip
         self._run(ctypes.byref(job))
         if arrivals.error is not None:

@@ -68,3 +68,18 @@ def test_constant_bits_are_constant(name: str) -> None:
         for neuron in KINDS[name]:
             word = neuron.registers[register] >> int(low or high)
             assert word & ((1 << len(value)) - 1) == int(value, 2)
+
+
+def test_bits_that_are_known_are_no_fault_if_they_are_stuck(tmp_path: Path) -> None:
+    """Also where the register of such a bit is stuck, whatever it starts with."""
+    (tmp_path / "top.v").write_text(
+        "module top(input clk, input [1:0] i_a, output reg [1:0] o_a);"
+        " reg [1:0] held = 0; initial o_a = 0;"
+        " always @(posedge clk) begin held <= i_a; o_a <= held; end endmodule"
+    )
+    mutants = mutation.listed(tmp_path / "top.v", "top", 200, 1)
+    stuck = [m for m in mutants if re.search(r"const. .*\$procdff\S+ -port Q -portbit 0", m)]
+    assert len(stuck) == 4
+    for mutant in stuck:
+        proved = mutation.equivalent(tmp_path / "top.v", "top", mutant, {"i_a[0]": "1"})
+        assert proved == ("const1" in mutant), mutant

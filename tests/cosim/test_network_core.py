@@ -14,6 +14,8 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from rheobase.cosim.engines import model as engine_model
 from rheobase.cosim.engines.network import TOP, CoreNetworkRun, NetworkEngine
 from rheobase.hdl import core as core_module
+from rheobase.hdl import memory
+from rheobase.hdl import synapses as synapses_module
 from rheobase.hdl.accumulators import Accumulators
 from rheobase.hdl.core import Core
 from rheobase.hdl.synapses import SparseRows
@@ -304,6 +306,29 @@ def test_events_may_come_in_blocks() -> None:
         for run in (engine.run_blocks, network.run_blocks):
             with pytest.raises(ValueError, match=error):
                 run(wrong, STEPS)
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_work_before_a_reset_and_words_written_again_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, always: bool
+) -> None:
+    """Unless memories are written when nobody enables it, which nothing else shows."""
+    rng = Random(1)
+    network = random_network(FAMILIES["lif shift"], rng, 37, 3, 12, 4, profiles=3)
+    events = random_events(network, rng, STEPS, 6)
+    core = Core(network, weight_width=10)
+    wanted = network.run(*events, STEPS, record=True)
+
+    def written(m: Module, name: str, words: Any, port: Any, filled: bool = True) -> Any:
+        every = SimpleNamespace(en=Const(1), addr=port.addr, data=port.data)
+        return memory.table(m, name, words, every, filled)
+
+    if always:
+        monkeypatch.setattr(synapses_module, "table", written)
+    engine = NetworkEngine(core)
+    assert faults(wanted, engine.run(*events, STEPS, record=True)) == []
+    again = {"before": 300, "rewrites": 1, **stalls(1)}
+    assert bool(faults(wanted, engine.run(*events, STEPS, record=True, **again))) == always
 
 
 def test_neurons_without_synapses_run() -> None:
