@@ -16,7 +16,7 @@ from rheobase.models.reference.elements import Poisson, Population, Projection
 from rheobase.models.theory import balanced
 from tests.on_core import played
 
-N, DT, DELAY = 500, 0.25e-3, 1e-3
+N, DT, DELAY = 400, 0.25e-3, 1e-3
 NEURONS = (
     LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3),
     LIF(tau_m=10e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3),
@@ -24,7 +24,7 @@ NEURONS = (
 WEIGHTS = 20e-3 * np.array([[1.0, -2.0], [1.0, -1.8]])  # V sqrt(K)
 EXTERNAL, EXTERNAL_RATE = 20e-3 * np.array([1.0, 0.8]), 10.0
 IN_DEGREES = (16, 36, 81)
-BEGIN, END, SEEDS = 0.2, 2.2, range(2, 18)
+BEGIN, END, SEEDS = 0.2, 2.2, range(2, 10)
 
 
 def test_rates_approach_the_linear_equations_as_the_synapses_grow_in_number() -> None:
@@ -51,8 +51,8 @@ def test_rates_approach_the_linear_equations_as_the_synapses_grow_in_number() ->
         ]) / (N * (END - BEGIN))  # fmt: skip
         rates = np.array([core.rate(i, BEGIN, END) for i, _ in each])
         predicted = law.quantised / law.ideal * reference.mean(0)
-        # one run beside the mean of 16: Student's t of 15 degrees of freedom, 0.999, two sides
-        spread = 4.07 * reference.std(0, ddof=1) * np.sqrt(1 + 1 / len(SEEDS))
+        # one run beside the mean of 8: Student's t of 7 degrees of freedom, 0.999, two sides
+        spread = 5.41 * reference.std(0, ddof=1) * np.sqrt(1 + 1 / len(SEEDS))
         assert np.all(np.abs(rates - predicted) < spread), (k, rates, predicted, spread)
         found.append((rates - limit, law.quantised - limit))
     measured, expected = (np.array(column) for column in zip(*found, strict=True))

@@ -46,7 +46,7 @@ in_degree = 4
 weight = "-1.5 mV"
 delay = "1 ms"
 [run]
-seconds = "3 s"
+seconds = "2 s"
 transient = "0.2 s"
 seeds = 16
 [rtl]

@@ -22,7 +22,7 @@ from tests.on_core import played
 NEURON = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)
 N, IN_DEGREE, DT, DELAY = 500, 50, 0.2e-3, 4e-3
 MU, NOISE = (19e-3, 10e-3), (400.0, 1e-3)  # V; Hz, V
-BEGIN, END, BIN = 0.2, 5.2, 1e-3  # s
+BEGIN, END, BIN = 0.2, 3.2, 1e-3  # s
 LOW, HIGH = 20.0, 70.0  # Hz, where the peak is looked for
 
 
