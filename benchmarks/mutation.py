@@ -12,11 +12,17 @@ can have; ``rheobase.cosim.correspondence``), or it is a survivor, which is list
 has counters of 8 bits in place of 32, so that they are seen to stop. It takes a minute for a
 datapath and ten for the core.
 
-Who survives. In datapaths, faults that show in one state of millions: one takes the sum -2**22,
-and no other, for -2**23. In the core, a few that cannot show but are not proved: they clear a sum
-at another time, after it was read and before it is used again, or go through the states of a
-counter in another order, which takes as many steps; and faults that show in one clock: operations
-under way are not cleared by a reset in that clock, and counted if one of them has too long a delay.
+The runs and the proofs of the core were made with the mutants of seeds 2 and 3 in sight; of those
+of seed 4, not seen before, 342 of 346 were caught (98.8 %) and 24 more proved to be no faults, on a
+busy machine; a proof may take a minute, and with less load two of those four were proved, too.
+
+Who survives. In datapaths, faults that show in few states of millions: one takes the sum -2**22,
+and no other, for -2**23. In the core, mostly what cannot show but is not proved within a minute: an
+address that is read while the sums are cleared and nobody adds; a sum that is cleared at another
+time, after it was read and before it is used again; states of a counter in another order, which
+takes as many steps; a sweep that waits for neurons which are ready then. Two may be faults, which
+show in one clock: a reset leaves an operation under way, counted if its delay is too long; a tick
+may end though exactly eight spikes wait for the loop, if no row is under way.
 """
 
 import sys

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rheobase.cosim import mutation, network_runs
+from rheobase.cosim import correspondence, mutation, network_runs
 from rheobase.cosim.engines import network
 from rheobase.cosim.engines.pipeline import TOP, PipelineEngine
 from rheobase.cosim.vectors.check import closed_loop, differences
@@ -58,6 +58,8 @@ def test_mutants_of_the_network_core_are_caught(
     numbers = range(len(mutants) + 1)  # 0 is none
     left = [k for k in numbers if all(run.pace(engine, k) == pace for run, pace in wanted)]
     assert left[0] == 0 and len(left) < len(mutants) / 4
+    a_fault = next(text for number, text in enumerate(mutants, 1) if number not in left)
+    assert not correspondence.equivalent(path, network.TOP, a_fault)
 
 
 @pytest.mark.parametrize("name", mutation.CONSTANT)
