@@ -14,7 +14,7 @@ from ..technology import Technology
 from .bench import TRANSIENT, Design
 from .cell import Cell, Size
 
-_DECOUPLING = 10e-12  # F, on bias lines that a pulse shakes
+_DECOUPLING = 10e-12  # F, by default
 
 Kind = Literal["excitatory", "inhibitory"]
 
@@ -56,7 +56,13 @@ class DPI(Cell):
     """
 
     def __init__(
-        self, name: str, technology: Technology, kind: Kind, capacitance: float, gates: Gates
+        self,
+        name: str,
+        technology: Technology,
+        kind: Kind,
+        capacitance: float,
+        gates: Gates,
+        decoupling: float = _DECOUPLING,
     ) -> None:
         super().__init__(name, ("pulse", "out", "i_w", "i_tau", "i_gain", "vdd"), technology)
         excitatory = kind == "excitatory"
@@ -75,8 +81,8 @@ class DPI(Cell):
         output("tau", "v_syn", tau, high, gates.tau)
         output("out", "out", "v_syn", high, gates.gain)
         self.C("syn", high, "v_syn", capacitance)
-        self.C("weight", low, weight, _DECOUPLING)
-        self.C("threshold", high, threshold, _DECOUPLING)
+        self.C("weight", low, weight, decoupling)
+        self.C("threshold", high, threshold, decoupling)
 
     def _inverter(self, given: str, inverse: str) -> None:
         """It drives a source: a transistor whose source is beyond its gate leaks nothing."""
@@ -132,6 +138,7 @@ def design(
     increment: float,
     width: float,
     capacitance: float = 1e-12,
+    decoupling: float = _DECOUPLING,
 ) -> tuple[Design, Constants]:
     """A synapse of a time constant whose current a pulse raises by an increment.
 
@@ -148,6 +155,8 @@ def design(
         In A.
     capacitance : float
         Of the node that integrates, in F; its gates' part of it is not drawn.
+    decoupling : float
+        Of the bias lines that a pulse shakes, in F.
 
     Returns
     -------
@@ -160,7 +169,13 @@ def design(
     ValueError
         A current that this needs is out of the subthreshold range, or a transistor has no headroom.
     """
-    given = {"tau": tau, "increment": increment, "width": width, "capacitance": capacitance}
+    given = {
+        "tau": tau,
+        "increment": increment,
+        "width": width,
+        "capacitance": capacitance,
+        "decoupling": decoupling,
+    }
     if kind not in get_args(Kind):
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, not {kind!r}")
     for name, value in given.items():
@@ -190,7 +205,7 @@ def design(
     currents = {"i_w": found.i_w, "i_tau": found.i_tau, "i_gain": i_gain}
 
     def realise(drawn: float) -> Design:
-        return Design(DPI(f"dpi_{kind}", technology, kind, drawn, gates), currents)
+        return Design(DPI(f"dpi_{kind}", technology, kind, drawn, gates, decoupling), currents)
 
     from_rail = output.gate_voltage(increment, out_gate)
     v_syn = technology.supply - from_rail if kind == "excitatory" else from_rail

@@ -26,6 +26,7 @@ HOLDS = 2.0
 """So many delta_t above v_th the onset is still exponential; from there on a spike is certain."""
 
 _C_SYN = 0.3e-12  # F
+_C_BIAS = 1e-12  # F, on the bias lines of a synapse: a few pulses do not move them
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def _with_synapses(circuit: BrainScaleS, synapses: Sequence[Synapse]) -> BrainSc
         kind: dpi.Kind = "excitatory" if each.weight > 0 else "inhibitory"
         current = abs(circuit.current(each.weight))
         tau, width = each.tau / circuit.speed_up, each.width / circuit.speed_up
-        design, _ = dpi.design(circuit.technology, kind, tau, current, width, _C_SYN)
+        design, _ = dpi.design(circuit.technology, kind, tau, current, width, _C_SYN, _C_BIAS)
         made.append((each.name, design))
     return replace(circuit, synapses=tuple(made))
 

@@ -172,9 +172,12 @@ class CoreNetlist:
 
     def run(
         self, ticks: Any, axons: Any, steps: int, record: bool, valid: Any, ready: Any,
-        mutant: int, before: int,
+        mutant: int, before: int, rewrites: int,
     ) -> CoreNetworkRun:  # fmt: skip
-        """Clocks before the reset; the memories are written in it; then the run."""
+        """The memories are written in a reset; clocks of work, a clock of reset; then the run.
+
+        The words that `rewrites` stands for are not written again.
+        """
         assert not record and not mutant
         end = 1 << self.core.i.payload.shape()["end"].offset
         last = self.core.o.payload.shape()["last"].offset
@@ -183,14 +186,14 @@ class CoreNetlist:
         events: list[int] = []
         taken, ended, cycles, waited, settled = 0, 0, 0, 0, 0
         with self.netlist.running() as clock:
-            for k in range(before):
-                clock(given | {"i__payload": arrivals[k]})
             given["rst"] = 1
-            clock(given)
             for name, words in self.core.contents.items():
                 for address, word in enumerate(to_numbers(words)):
                     port = {"en": 1, "addr": address, "data": word}
                     clock(given | {f"write_{name}__{part}": port[part] for part in port})
+            for k in range(before + 1):
+                work = {"rst": int(k == before), "i__payload": arrivals[k % len(arrivals)]}
+                clock(given | work)
             given["rst"] = 0
             while settled < SETTLE and cycles < 100 * len(arrivals):
                 offered = taken < len(arrivals) and bool(valid[cycles % valid.size])
