@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from rheobase.analog.technology import generic180
-from rheobase.cosim.cli import main
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.experiment import Experiment, load
 from rheobase.cosim.substrates import psth, reference, rtl, spice
@@ -17,6 +16,7 @@ from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.neuron import LIF
 from rheobase.models.stimulus import NoiseStep, WhiteNoise
 from tests.mutants import MUTANTS
+from tests.refusal import refusal
 
 BRUNEL = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)
 TEXT = """
@@ -166,18 +166,12 @@ def test_the_counts_of_a_population() -> None:
 def test_a_bad_step_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, message: str
 ) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text((TEXT + REFERENCE).replace(old, new))
-    assert main(["verify", str(path), "--quiet", "--output", str(tmp_path / "out")]) != 0
-    error = capsys.readouterr().err
-    assert message in error and "bad.toml" in error
+    assert message in refusal((TEXT + REFERENCE).replace(old, new), tmp_path, capsys)
 
 
 def test_another_platform_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text(TEXT + '[rtl]\nplatform = "spinnaker"\ndt = ["1 ms"]\n')
-    assert main(["verify", str(path), "--quiet", "--output", str(tmp_path / "out")]) != 0
-    assert "a noise step is played on the generic core only" in capsys.readouterr().err
+    text = TEXT + '[rtl]\nplatform = "spinnaker"\ndt = ["1 ms"]\n'
+    assert "a noise step is played on the generic core only" in refusal(text, tmp_path, capsys)
 
 
 def test_the_drive_steps_when_it_should() -> None:

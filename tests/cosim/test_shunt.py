@@ -8,12 +8,12 @@ import pytest
 
 from rheobase.analog.cells.bench import Design
 from rheobase.analog.technology import generic180
-from rheobase.cosim.cli import main
 from rheobase.cosim.experiment import Experiment, load
 from rheobase.cosim.substrates import circuit_shunt, spice
 from rheobase.cosim.substrates.circuit_shunt import Shunted
 from rheobase.cosim.verify import Run, verify
 from rheobase.models.stimulus import OpenSynapse
+from tests.refusal import refusal
 
 TEXT = """
 title = "small"
@@ -142,8 +142,4 @@ def test_a_fault_in_the_circuit(
 def test_what_cannot_be_played_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, message: str
 ) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text(TEXT.replace(old, new))
-    assert main(["verify", str(path), "--quiet", "--output", str(tmp_path / "out")]) != 0
-    error = capsys.readouterr().err
-    assert message in error and "bad.toml" in error
+    assert message in refusal(TEXT.replace(old, new), tmp_path, capsys)

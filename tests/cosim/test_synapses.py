@@ -9,7 +9,6 @@ import pytest
 
 from rheobase.analog.cells.bench import Design
 from rheobase.analog.technology import generic180
-from rheobase.cosim.cli import main
 from rheobase.cosim.experiment import Experiment, load
 from rheobase.cosim.observables import Floats
 from rheobase.cosim.substrates import circuit_synapses, spice
@@ -18,6 +17,7 @@ from rheobase.cosim.verify import Run, verify
 from rheobase.models.neuron import LIF
 from rheobase.models.stimulus import PoissonSynapses
 from rheobase.models.theory import fixed_jumps
+from tests.refusal import refusal
 
 TEXT = """
 title = "small"
@@ -150,8 +150,4 @@ def test_a_wrong_theory(
 def test_what_cannot_be_played_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, message: str
 ) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text(TEXT.replace(old, new))
-    assert main(["verify", str(path), "--quiet", "--output", str(tmp_path / "out")]) != 0
-    error = capsys.readouterr().err
-    assert message in error and "bad.toml" in error
+    assert message in refusal(TEXT.replace(old, new), tmp_path, capsys)
