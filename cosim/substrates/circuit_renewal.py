@@ -6,7 +6,6 @@ out that the noise is held for a time step and that the comparator is late.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import sqrt
 
 import numpy as np
@@ -16,7 +15,7 @@ from ...models.theory import fokker_planck, siegert
 from ...models.units import show
 from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
-from ..findings import Cause, Curve, Explanation, Findings
+from ..findings import Curve, Findings
 from ..observables import Floats, plan
 from . import circuit_law as law
 from .chip import Chip, Replay, held_drive
@@ -94,14 +93,7 @@ def renewal(
         ("noise held for a time step", show(fast, "s"), number("rate", under(0.0))),
         ("the comparator's lag", show(lag, "s", 2), number("rate", own)),
     ]
-    causes = tuple(
-        Cause(name, size, after - before)
-        for (_, _, before), (name, size, after) in pairwise(stages)
-    )
-    names = (experiment.name, played.name, "spice", place.setting)
-    findings.explanations.append(
-        Explanation(*names, "rate", "Hz", stages[0][2], causes, number("rate", found))
-    )
+    findings.explanations.append(place.explained("rate", "Hz", stages, number("rate", found)))
     findings.curves += histograms(place, found * lif.speed_up, own * lif.speed_up)
     return findings, Shape(found / e.tau_m.value, own / e.tau_m.value)
 

@@ -10,7 +10,6 @@ is the rate at constant drives.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -24,9 +23,10 @@ from ...models.stimulus import OpenSynapse
 from ...models.theory import siegert
 from ...models.units import show
 from ..budget import Point, Term
-from ..findings import Cause, Curve, Explanation, Findings
+from ..findings import Curve, Findings
 from ..observables import Floats
 from .chip import WORKERS, Chip
+from .dpi_synapse import with_largest
 from .place import Place
 
 INTERVALS = 4  # of a constant drive
@@ -60,18 +60,12 @@ def _shunted(bare: Chip, stimulus: OpenSynapse) -> Shunted:
     rate, tau_s = stimulus.rate * fast, stimulus.tau_s / fast
     width, increment = WIDTH * tau_s, stimulus.conductance * lif.g_m / (rate * tau_s)
     v_rev = lif.voltage(stimulus.v_rev)
-    for capacitance in CAPACITORS:
-        try:
-            design, _ = conductance_synapse.design(
-                lif.technology, tau_s, increment, width, v_rev, capacitance
-            )
-            break
-        except ValueError as error:
-            if "I_w" not in str(error) or capacitance == CAPACITORS[-1]:
-                raise ValueError(
-                    f"no conductance synapse of tau_s = {show(tau_s, 's')} and"
-                    f" {show(increment, 'S', 3)} at speed-up {fast:g}: {error}"
-                ) from error
+    design, _ = with_largest(
+        CAPACITORS,
+        lambda c: conductance_synapse.design(lif.technology, tau_s, increment, width, v_rev, c),
+        f"conductance synapse of tau_s = {show(tau_s, 's')} and {show(increment, 'S', 3)}"
+        f" at speed-up {fast:g}",
+    )
     lif = replace(lif, attached=(design,))
     e = extract(lif)
     low = min(e.v_rest.value, e.v_reset.value) - BELOW
@@ -142,19 +136,8 @@ def _time_constant(place: Place, made: Shunted, stimulus: OpenSynapse) -> Findin
             place.check("effective time constant", "s", (point,)),
             place.check("depolarisation by a step of current", "V", (moved,)),
         ],
-        explanations=[_explained(place, "effective time constant", "s", stages, measured)],
+        explanations=[place.explained("effective time constant", "s", stages, measured)],
     )
-
-
-def _explained(
-    place: Place, observable: str, unit: str, stages: list[tuple[str, str, float]], measured: float
-) -> Explanation:
-    causes = tuple(
-        Cause(name, size, after - before)
-        for (_, _, before), (name, size, after) in pairwise(stages)
-    )
-    names = (place.experiment.name, place.stimulus, place.substrate, place.setting)
-    return Explanation(*names, observable, unit, stages[0][2], causes, measured)
 
 
 @dataclass(frozen=True)
@@ -223,7 +206,7 @@ def _rates(place: Place, made: Shunted, stimulus: OpenSynapse) -> Findings:
         stages = _stages(made, stimulus, mu, place.experiment.neuron)
         at = replace(place, stimulus=f"{place.stimulus}, {show(mu, 'V')}")
         measured = shunted[firing[0]].measured
-        findings.explanations.append(_explained(at, "rate", "Hz", stages, measured))
+        findings.explanations.append(at.explained("rate", "Hz", stages, measured))
     if len(firing) > 1:
         ends = firing[0], firing[-1]
         mus = stimulus.mu[ends[0]], stimulus.mu[ends[1]]
@@ -268,7 +251,7 @@ def _slopes(
     what = "slope of f-I over that without the synapse"
     return Findings(
         checks=[place.check(what, "", (point,))],
-        explanations=[_explained(place, what, "", stages, measured)],
+        explanations=[place.explained(what, "", stages, measured)],
     )
 
 

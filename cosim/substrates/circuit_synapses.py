@@ -31,7 +31,7 @@ from ...models.theory import colored_noise, fixed_jumps, siegert
 from ...models.units import show
 from ..budget import Check, Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
-from ..findings import Cause, Explanation, Findings
+from ..findings import Findings
 from ..observables import Floats, plan
 from . import circuit_law as law
 from .chip import WORKERS, Chip, Replay, compare, partners
@@ -260,13 +260,7 @@ def synapses(
         ("OTA non-linearity", f"leak at trip {bent:+.2%} of linear", stages[2]),
         ("the comparator's lag", show(lag, "s", 2), stages[3]),
     ]
-    causes = tuple(
-        Cause(name, size, rate - last) for (_, _, last), (name, size, rate) in pairwise(steps)
-    )
-    names = (experiment.name, played.name, "spice", place.setting)
-    findings.explanations.append(
-        Explanation(*names, "rate", "Hz", steps[0][2], causes, number("rate", found))
-    )
+    findings.explanations.append(place.explained("rate", "Hz", steps, number("rate", found)))
     findings.curves += histograms(place, found * lif.speed_up, own * lif.speed_up)
     return findings, Shape(found / e.tau_m.value, own / e.tau_m.value)
 

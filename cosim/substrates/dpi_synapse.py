@@ -5,7 +5,9 @@ pulses at the rate that it will hear. The increment is corrected once, so that a
 brings on average the charge asked for.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,7 +21,9 @@ from ...models.units import show
 from .chip import Chip
 
 EVENTS = 300  # of each train on the bench
-LARGEST, SMALLEST = 1e-12, 0.1e-12  # F, of the capacitor
+CAPACITORS = (1e-12, 0.5e-12, 0.25e-12, 0.125e-12)  # F
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -70,18 +74,30 @@ def made(
     return Synapse(design, found, 1 if weight > 0 else -1)
 
 
+def with_largest(capacitors: Sequence[float], design: Callable[[float], Made], what: str) -> Made:
+    """The design with the first capacitor (F, falling) whose I_w is in weak inversion.
+
+    Raises
+    ------
+    ValueError
+        There is no `what`, and why.
+    """
+    first, *smaller = capacitors
+    try:
+        return design(first)
+    except ValueError as error:
+        if "I_w" not in str(error) or not smaller:
+            raise ValueError(f"no {what}: {error}") from error
+    return with_largest(smaller, design, what)
+
+
 def _designed(
     lif: AnalogLIF, kind: dpi.Kind, tau_s: float, increment: float, width: float
 ) -> tuple[Design, dpi.Constants]:
-    """With the largest capacitor whose I_w is in weak inversion; chip seconds, A."""
-    capacitance = LARGEST
-    while True:
-        try:
-            return dpi.design(lif.technology, kind, tau_s, increment, width, capacitance)
-        except ValueError as error:
-            capacitance /= 2
-            if "I_w" not in str(error) or capacitance < SMALLEST:
-                raise ValueError(
-                    f"no DPI synapse of tau_s = {show(tau_s, 's')} and"
-                    f" {show(increment, 'A', 3)} at speed-up {lif.speed_up:g}: {error}"
-                ) from error
+    """Chip seconds, A."""
+    return with_largest(
+        CAPACITORS,
+        lambda c: dpi.design(lif.technology, kind, tau_s, increment, width, c),
+        f"DPI synapse of tau_s = {show(tau_s, 's')} and {show(increment, 'A', 3)}"
+        f" at speed-up {lif.speed_up:g}",
+    )

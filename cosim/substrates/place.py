@@ -3,6 +3,7 @@
 Membrane traces and densities, output spikes beside published ones, rate * tau_m, dynamic range.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
@@ -36,6 +37,17 @@ class Place:
     def row(self, values: dict[str, str]) -> Row:
         """A line of a table about this place."""
         return Row(self.experiment.name, self.substrate, self.setting, values)
+
+    def explained(
+        self, observable: str, unit: str, stages: Sequence[tuple[str, str, float]], measured: float
+    ) -> Explanation:
+        """What each imperfection adds: (name, size, value with it), of which the first is ideal."""
+        causes = tuple(
+            Cause(name, size, after - before)
+            for (_, _, before), (name, size, after) in pairwise(stages)
+        )
+        names = (self.experiment.name, self.stimulus, self.substrate, self.setting)
+        return Explanation(*names, observable, unit, stages[0][2], causes, measured)
 
 
 def trace(
@@ -96,13 +108,8 @@ def first_spike(
     """
     if len(ideal) == 0 or not np.isfinite(measured):
         return []
-    times = [float(ideal[0]), *(time for _, _, time in stages)]
-    causes = tuple(
-        Cause(name, size, after - before)
-        for (name, size, _), (before, after) in zip(stages, pairwise(times), strict=True)
-    )
-    names = (place.experiment.name, place.stimulus, place.substrate, place.setting)
-    return [Explanation(*names, "first output spike", "s", float(ideal[0]), causes, measured)]
+    whole = [("", "", float(ideal[0])), *stages]
+    return [place.explained("first output spike", "s", whole, measured)]
 
 
 def scaling(place: Place, drives: Floats, rates: Floats, tau_m: float) -> Row:

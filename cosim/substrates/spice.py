@@ -8,7 +8,6 @@ the measured leak, spikes under noise against the same-noise ordinary differenti
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import pairwise
 from math import log10
 from pathlib import Path
 
@@ -34,7 +33,7 @@ from ...models.theory.measured_leak import MeasuredNeuron
 from ...models.units import show
 from ..budget import Point, Term
 from ..experiment import Experiment, NamedStimulus, SpiceTable
-from ..findings import Cause, Curve, Explanation, Findings, Picture
+from ..findings import Curve, Explanation, Findings, Picture
 from ..observables import Floats
 from . import mismatch
 from .accelerated import Speed, invariance
@@ -259,12 +258,8 @@ def _explain(place: Place, chip: Chip, mu: float, measured: float) -> Explanatio
     steps.append(("reset level", size, linear(tau_m, rest, trip, reset, dead)))
     size = f"leak at trip {e.leak(trip) / (e.g_m.value * (rest - trip)) - 1:+.2%} of linear"
     steps.append(("OTA non-linearity", size, chip.rate(current)))
-    causes = tuple(
-        Cause(name, size, rate - before) for (_, _, before), (name, size, rate) in pairwise(steps)
-    )
-    name = f"{place.stimulus}, {show(mu, 'V')}"
-    names = (place.experiment.name, name, "spice", place.setting, "rate", "Hz")
-    return Explanation(*names, steps[0][2], causes, float(measured))
+    at = replace(place, stimulus=f"{place.stimulus}, {show(mu, 'V')}")
+    return at.explained("rate", "Hz", steps, float(measured))
 
 
 def _piece(
