@@ -18,10 +18,11 @@ from ..models.theory.measured_leak import MeasuredNeuron
 from . import benches
 from .benches import crossing
 from .lif import AnalogLIF
+from .sampled import Sampled
 
-_SLOPES = np.geomspace(0.1, 300.0, 8)  # of threshold slopes, in swings per tau_m
+_FASTER, _FASTEST = 4, 300.0  # slopes beyond those of the drives, up to swings per tau_m
 _EXCURSIONS = np.array([3.0, 10.0, 30.0])  # slopes, in swings per tau_m, as of noise
-_DRIVES = (1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 6.0)  # in rheobases: the reset is measured at each
+_DRIVES = (1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 6.0)  # in rheobases: where all of a spike is measured
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class Extracted:
         (charge injection included), in V; the last one's `error` includes how it varies with the
         drive.
     t_hold : Measured
-        From the spike's rising edge to the release of the membrane at 1.5 rheobases, in s; `error`
-        includes what interpolating `holds` misses.
+        From the spike's rising edge to the release of the membrane at 1.5 rheobases, in s.
     charge_injection : Measured
         What the opening switch puts on the membrane, in C.
     mirror_lag : float
@@ -65,15 +65,15 @@ class Extracted:
         Current into the membrane (A) at membrane voltages v (V, ascending).
     i_leak_error : float
         Bound of the numerical error of `i_leak`, in A.
-    slopes, delays, delay_errors : ndarray, shape (slopes,)
-        Time (s) from the crossing of the static trip point at a slope (V/s) to the spike's edge; a
-        comparator with feedback may be a little early on slow ramps, and the delay negative.
+    beyond : Sampled
+        How far a ramp is beyond the static trip point at the spike's edge, in V; a comparator with
+        feedback may be a little early on slow ramps, and this negative.
+    hold : Sampled
+        `t_hold` (s) at the slope of the crossing: a fast one leaves the comparator sooner.
     lag_slopes, lags : ndarray, shape (excursions,)
         Time constant (s) of the pole through which the comparator sees triangles of a slope (V/s):
         it answers those that reach ``slope lag log 2`` beyond the trip point. On ramps it would be
         the delay; feedback makes it shorter.
-    hold_slopes, holds : ndarray, shape (drives,)
-        `t_hold` (s) of crossings at a slope (V/s): a fast one leaves the comparator sooner.
     linear_range : tuple of float
         Voltages between which ``i_leak`` is within 10 % of ``g_m (v_rest - v)``.
     swing : tuple of float
@@ -94,13 +94,10 @@ class Extracted:
     v: np.ndarray
     i_leak: np.ndarray
     i_leak_error: float
-    slopes: np.ndarray
-    delays: np.ndarray
-    delay_errors: np.ndarray
+    beyond: Sampled
+    hold: Sampled
     lag_slopes: np.ndarray
     lags: np.ndarray
-    hold_slopes: np.ndarray
-    holds: np.ndarray
     linear_range: tuple[float, float]
     swing: tuple[float, float]
 
@@ -117,14 +114,8 @@ class Extracted:
         return (current + self.leak(self.v_trip.value)) / self.c_m.value
 
     def delay(self, slope: float) -> float:
-        """Comparator delay in s at `slope` in V/s (> 0), between the measured ones.
-
-        Slope times delay is what is interpolated, over the logarithm of the slope: how far a ramp
-        is beyond the trip point at the edge. Outside the measured slopes the delay is constant.
-        """
-        at = float(np.clip(slope, self.slopes[0], self.slopes[-1]))
-        beyond = PchipInterpolator(np.log(self.slopes), self.slopes * self.delays)
-        return float(beyond(np.log(at))) / at
+        """Comparator delay in s at `slope` in V/s (> 0); constant outside the measured ones."""
+        return self.beyond(slope) / self.beyond.clip(slope)
 
     def lag(self, slope: float) -> float:
         """Lag in s at excursions of `slope` in V/s, log-interpolated; constant outside."""
@@ -132,9 +123,10 @@ class Extracted:
 
     def dead_time(self, slope: float) -> Measured:
         """Crossing of the trip at `slope` in V/s (> 0) to release, in s."""
-        error = float(np.interp(np.log(slope), np.log(self.slopes), self.delay_errors))
-        hold = float(np.interp(np.log(slope), np.log(self.hold_slopes), self.holds))
-        return Measured(self.delay(slope) + hold, error + self.t_hold.error)
+        return Measured(
+            self.delay(slope) + self.hold(slope),
+            self.beyond.error(slope) / self.beyond.clip(slope) + self.hold.error(slope),
+        )
 
     def measured_neuron(self, slope: float) -> MeasuredNeuron:
         """What theory needs, with the dead time of a crossing at `slope` in V/s."""
@@ -195,9 +187,13 @@ def extract(lif: AnalogLIF) -> Extracted:
         name: Measured(fine[name], abs(fine[name] - coarse[name]) + fine.get(f"{name} spread", 0.0))
         for name in names
     }
-    v, i_leak, delays = curves["v"], curves["i_leak"], curves["delays"]
+    v, i_leak, slopes = curves["v"], curves["i_leak"], curves["slopes"]
     lag_slopes = _EXCURSIONS * (fine["v_trip"] - fine["v_reset"]) / lif.tau_m
     lags = [_lag(lif, fine["v_trip"], slope) for slope in lag_slopes.tolist()]
+
+    def off(name: str) -> np.ndarray:
+        return curves[name] - coarse_curves[name]
+
     coarse_leak = PchipInterpolator(coarse_curves["v"], coarse_curves["i_leak"])
     v_rest = fine["v_rest"]
     linear = np.abs(i_leak / (fine["g_m"] * (v_rest - v)) - 1) < 0.1
@@ -210,30 +206,13 @@ def extract(lif: AnalogLIF) -> Extracted:
         v=v,
         i_leak=i_leak,
         i_leak_error=float(np.max(np.abs(coarse_leak(v) - i_leak))),
-        slopes=curves["slopes"],
-        delays=delays,
-        delay_errors=np.abs(delays - coarse_curves["delays"])
-        + _interpolation_error(curves["slopes"], delays),
+        beyond=Sampled(slopes, slopes * curves["delays"], slopes * np.abs(off("delays"))),
+        hold=Sampled(slopes[: len(_DRIVES)], curves["holds"], np.abs(off("holds"))),
         lag_slopes=lag_slopes,
         lags=np.array(lags),
-        hold_slopes=curves["hold_slopes"],
-        holds=curves["holds"],
         linear_range=_around(v, linear, v_rest),
         swing=_around(np.minimum(curves["v_supply"], lif.technology.supply), intact, v_rest),
     )
-
-
-def _interpolation_error(slopes: np.ndarray, delays: np.ndarray) -> np.ndarray:
-    """Error of the interpolation, bounded by that of leaving out every other point.
-
-    Twice the spacing makes at least four times the error, so this is generous.
-    """
-    x, beyond = np.log(slopes), slopes * delays
-    missed = np.zeros(len(x))
-    for kept in (slice(0, None, 2), slice(1, None, 2)):
-        inside = (x >= x[kept][0]) & (x <= x[kept][-1])
-        missed[inside] += np.abs(PchipInterpolator(x[kept], beyond[kept])(x) - beyond)[inside]
-    return missed / slopes
 
 
 def _around(v: np.ndarray, good: np.ndarray, centre: float) -> tuple[float, float]:
@@ -267,20 +246,20 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
     c = np.array([_admittance(lif, v, static)[1] for v in path.tolist()])
     c_m = float(c @ weights) / 2
 
-    slopes = _SLOPES * (v_trip - reset) / lif.tau_m
-    delays = np.array([_delay(lif, v_trip, slope, coarseness) for slope in slopes.tolist()])
     drives = [-rheobases * float(leak(v_trip)) for rheobases in _DRIVES]
-    hold_slopes = (np.array(drives) + float(leak(v_trip))) / c_m
+    slopes = (np.array(drives) + float(leak(v_trip))) / c_m
+    fastest = _FASTEST * (v_trip - reset) / lif.tau_m
+    slopes = np.append(slopes, np.geomspace(slopes[-1], fastest, 1 + _FASTER)[1:])
+    delays = [_delay(lif, v_trip, slope, coarseness) for slope in slopes.tolist()]
     nominal = _DRIVES.index(1.5)
-    late = np.interp(hold_slopes, slopes, delays).tolist()
-    about = _spike(lif, v_trip, reset, drives[nominal], late[nominal], leak, c_m, coarseness)[1]
+    about = _spike(lif, v_trip, reset, drives[nominal], delays[nominal], leak, c_m, coarseness)[1]
     spikes = np.array(
         [
             _spike(lif, v_trip, about, drive, delay, leak, c_m, coarseness)
-            for drive, delay in zip(drives, late, strict=True)
+            for drive, delay in zip(drives, delays[: len(drives)], strict=True)
         ]
     )
-    holds, x = spikes[:, 0], np.log(hold_slopes)
+    holds = spikes[:, 0]
     v_reset, step = (float(mean) for mean in spikes[:, 1:].mean(axis=0))
     values = {
         "tau_m": c_rest / g_m,
@@ -290,17 +269,14 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "v_trip": v_trip,
         "v_reset": v_reset,
         "t_hold": float(holds[nominal]),
-        "t_hold spread": float(
-            np.max(np.abs(np.interp(x[1::2], x[::2], holds[::2]) - holds[1::2]))
-        ),
         "v_reset spread": float(np.ptp(spikes[:, 1])) / 2,
         "charge_injection": c_m * step,
         "mirror_lag": (c_fast - c_rest) / c_rest,
         "settling": (dead / slow - 1) * (v_trip - v_reset),
     }
     curves = {"v": v, "i_leak": i_leak, "v_supply": v_supply, "i_supply": i_supply}
-    curves |= {"c": c, "slopes": slopes, "delays": delays, "holds": holds}
-    return values, curves | {"hold_slopes": hold_slopes}
+    curves |= {"c": c, "slopes": slopes, "delays": np.array(delays), "holds": holds}
+    return values, curves
 
 
 def _leak(
@@ -393,38 +369,32 @@ def _spike(
 ) -> tuple[float, float, float]:
     """Spike edge to release (s), voltage after release (V), step at release (V), at one drive (A).
 
-    The edge comes a `delay` (s) after the crossing. As in `benches.cycle`: after the first spike
-    the current balances the leak at `target` (V), about the reset voltage, so that the membrane
-    stays where it is; after the second it goes on, and the membrane's path is followed back to that
-    voltage with ``C dv/dt = I + i_leak(v)``.
+    The edge comes about a `delay` (s) after the crossing. As in `benches.cycle`, of two runs: in
+    one the current goes on after the spike; in the other it balances the leak at `target` (V),
+    about the reset voltage, so that the membrane stays where it is. The membrane's path in the
+    first is followed back to that voltage with ``C dv/dt = I + i_leak(v)``.
     """
     half = lif.technology.supply / 2
-    balance = -float(leak(target))
     slope = (drive + float(leak(v_trip))) / c_m
     rise = c_m * (v_trip - target) / (drive + float(leak((v_trip + target) / 2)))
-    still, moving = (
-        benches.one_spike(
-            lif,
-            lif.circuit(),
-            v_trip,
-            slope,
-            drive,
-            after,
-            delay + 0.5 * lif.t_dead,
-            t_stop,
-            coarseness,
+
+    def run(after: float, spiking: float, t_stop: float) -> dict[str, np.ndarray]:
+        return benches.one_spike(
+            lif, lif.circuit(), v_trip, slope, drive, after, spiking, t_stop, coarseness
         )
-        for after, t_stop in (
-            (balance, 2 * lif.t_dead + 0.1 * lif.tau_m),
-            (drive, 1.3 * lif.t_dead + 0.4 * rise),
-        )
-    )
+
+    expected = delay + 0.5 * lif.t_dead
+    moving = run(drive, expected, expected + 0.8 * lif.t_dead + 0.4 * rise)
     t, v, spike = moving["time"], moving["m"], moving["spike"]
     up, down = crossing(t, spike, half), crossing(t, -spike, -half)
     if not up.size or not down.size:
         raise ValueError(f"no spike, or no release, at a drive of {drive:.3g} A")
+    spiking = float((up[0] + down[0]) / 2)
+    since_crossing = spiking - float(crossing(t, v, v_trip)[0])
+    t_stop = since_crossing + 1.5 * lif.t_dead + 0.1 * lif.tau_m
+    still = run(-float(leak(target)), since_crossing, t_stop)
     reset = float(still["m"][-1])
-    held = float(np.interp((up[0] + down[0]) / 2, still["time"], still["m"]))
+    held = float(np.interp(spiking, still["time"], still["m"]))
     x, w = np.polynomial.legendre.leggauss(20)
     path = reset + (v[-1] - reset) * (x + 1) / 2
     since = float(np.sum(w / 2 * c_m / (drive + leak(path))) * (v[-1] - reset))

@@ -169,11 +169,12 @@ def compare(
         times = ode.run(moved, drive, dt, v0=start, lag=min(lag, neuron.t_dead))[0]
         return times + (e.delay(slope) - lag)
 
-    slope = float(np.median(e.slopes))
+    slope = float(np.median(e.beyond.slopes))
     found = spikes(e.lag(slope))
     if len(found):  # the lag at the slopes that are met
         at = np.minimum((found / dt).astype(int), len(current) - 1)
-        slope = max(float(np.median([e.slope(i) for i in current[at].tolist()])), e.slopes[0])
+        met = float(np.median([e.slope(i) for i in current[at].tolist()]))
+        slope = max(met, float(e.beyond.slopes[0]))
         found = spikes(e.lag(slope))
     lags = (float(e.lags.min()), max(e.delay(slope), e.lag(slope)))
     others = [spikes(lag) for lag in lags]

@@ -53,14 +53,14 @@ def diffusion(chip: Chip, slope: float, dt: float) -> Diffusion:
 def typical_slope(chip: Chip, currents: Floats, dt: float) -> float:
     """Median slope in V/s at which trials cross the trip point; shape (trials, steps)."""
     e = chip.extracted
-    neuron = e.measured_neuron(float(np.median(e.slopes)))
+    neuron = e.measured_neuron(float(np.median(e.beyond.slopes)))
     found = ode.trials(neuron, currents, dt, substeps=SUBSTEPS)
     met = [
         current[np.minimum((times / dt).astype(int), len(current) - 1)]
         for current, times in zip(currents, found, strict=True)
     ]
     net = np.concatenate(met) + e.leak(e.v_trip.value)
-    return max(float(np.median(net)) / e.c_m.value if net.size else 0.0, float(e.slopes[0]))
+    return max(float(np.median(net)) / e.c_m.value if net.size else 0.0, float(e.beyond.slopes[0]))
 
 
 def trials(

@@ -155,7 +155,7 @@ def _neuron(chip: Chip, slope: float) -> LIF:
 def _replays(made: Bombarded, count: int, rate: float, seed: int) -> list[Replay]:
     """Pieces of the netlist's run, each until the equations have fired `count` spikes."""
     chip, dt = made.chip, made.dt
-    neuron = chip.extracted.measured_neuron(float(np.median(chip.extracted.slopes)))
+    neuron = chip.extracted.measured_neuron(float(np.median(chip.extracted.beyond.slopes)))
 
     def piece(number: int) -> Replay:
         steps = plan(1.2 / (rate * dt), 1.0, 1, count).steps  # 1.2: it may be slower than theory

@@ -67,7 +67,8 @@ def _design_checks(place: Place, chip: Chip) -> Findings:
     lif, e, neuron = chip.lif, chip.extracted, place.experiment.neuron
     share = place.experiment.check.design
     swing = lif.voltage_scale * (neuron.v_th - neuron.v_rest)
-    dead = e.dead_time(e.slope(1.5 * chip.rheobase))
+    drive = 1.5 * chip.rheobase
+    dead = e.dead_time(e.slope(drive))
     rows = (
         ("tau_m", "s", e.tau_m, lif.tau_m, bias.RELATIVE * lif.tau_m, lif.tau_m),
         ("threshold", "V", e.v_trip, lif.voltage(neuron.v_th), bias.ABSOLUTE, swing),
@@ -78,7 +79,7 @@ def _design_checks(place: Place, chip: Chip) -> Findings:
     missed = {  # what a bench without the other cells, or at one frequency, does not see
         "tau_m": 2 * e.mirror_lag**2 * lif.tau_m,
         "reset": abs(e.settling),
-        "dead time": abs(e.settling) / e.slope(1.5 * chip.rheobase),
+        "dead time": abs(e.settling) * e.c_m.value / (drive + e.leak(e.v_reset.value)),
     }
     findings = Findings()
     for name, unit, found, designed, tolerance, scale in rows:
@@ -267,7 +268,7 @@ def _piece(
 ) -> Replay:
     """A piece of noise that lasts until the equation has fired its share of the spikes."""
     dt, share = settings.dt / chip.lif.speed_up, -(-settings.spikes // PIECES)
-    neuron = chip.extracted.measured_neuron(float(np.median(chip.extracted.slopes)))
+    neuron = chip.extracted.measured_neuron(float(np.median(chip.extracted.beyond.slopes)))
     seed = [experiment.seed(settings.seed, played, settings.dt), number]
     steps = 1000
     while steps < 4_000_000:
@@ -355,7 +356,7 @@ def _first_spike(
     lif, e, neuron = chip.lif, chip.extracted, place.experiment.neuron
     ideal = given_input.spike_times(neuron, drive, dt, neuron.v_rest)
     current, fast = lif.current(1.0) * drive, lif.speed_up
-    measured = e.measured_neuron(float(np.median(e.slopes)))
+    measured = e.measured_neuron(float(np.median(e.beyond.slopes)))
     linear = replace(measured, i_leak=e.g_m.value * (e.v_rest.value - e.v))
 
     def first(circuit: MeasuredNeuron) -> float:
@@ -365,7 +366,7 @@ def _first_spike(
     crossed = first(measured)
     if np.isnan(crossed):
         return []
-    slope = max(e.slope(float(current[int(crossed / dt)])), float(e.slopes[0]))
+    slope = max(e.slope(float(current[int(crossed / dt)])), float(e.beyond.slopes[0]))
     leak = e.leak(e.v_trip.value) / (e.g_m.value * (e.v_rest.value - e.v_trip.value)) - 1
     offset = show(e.v_trip.value - lif.voltage(neuron.v_th), "V", 2)
     stages = [
