@@ -84,7 +84,7 @@ def _design_checks(place: Place, chip: Chip) -> Findings:
     for name, unit, found, designed, tolerance, scale in rows:
         terms: tuple[Term, ...] = (
             Term("design stops at", "numerical", tolerance),
-            Term("extraction", "numerical", found.error),
+            Term("extraction, and as much in the design", "numerical", 2 * found.error),
         )
         if name in missed:
             terms += (Term("lag of the leak's mirror", "model", missed[name]),)
