@@ -57,8 +57,8 @@ def run(
     timeout : float
         Wall-clock limit in s of one grant, and of a step of the Verilog simulator.
     simulator : {"icarus", "verilator"}
-        Verilator needs some seconds to compile, and is then twenty times faster; a register without
-        a value is 0 in it, not unknown. Events are the same.
+        Verilator needs some seconds to compile, and is then some ten times faster; a register
+        without a value is 0 in it, not unknown. Events are the same.
 
     Returns
     -------
