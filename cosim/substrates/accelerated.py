@@ -27,10 +27,11 @@ def _ratio(first: Point, other: Point, scale: float) -> Point | None:
     predicted = scale * other.predicted / first.predicted
     relative = other.bound / other.predicted + first.bound / first.predicted
     terms = [Term("of both speeds", "model", predicted * relative / (1 - relative))]
-    spread = [t.size / p.predicted for p in (first, other) if (t := p.statistical) is not None]
-    if spread:  # the noise is the same at both, so that this is wider than it need be
-        whole = predicted * sqrt(sum(s**2 for s in spread))
-        terms.append(Term("intervals of both speeds", "statistical", whole))
+    told = [(t, t.size / p.predicted) for p in (first, other) if (t := p.statistical) is not None]
+    if told:  # the noise is the same at both, so that this is wider than it need be
+        whole = predicted * sqrt(sum(share**2 for _, share in told))
+        freedom = min(t.freedom for t, _ in told)
+        terms.append(Term("differences at both speeds", "statistical", whole, freedom=freedom))
     resolution = predicted * (
         other.resolution / other.predicted + first.resolution / first.predicted
     )

@@ -108,6 +108,11 @@ def made(
         return _chips[key]
 
 
+def pieces(spikes: int) -> int:
+    """In how many runs, each from reset on, that many spikes are sought: some five in each."""
+    return min(16, max(1, spikes // 5))
+
+
 def unmatched(a: Floats, b: Floats, window: float) -> int:
     """Spikes of both trains without a partner in the other, one to one, within `window` in s."""
     i = j = alone = 0
@@ -128,8 +133,8 @@ class Replay:
     Attributes
     ----------
     run : Trace
-    spikes, predicted : int
-        Of the netlist and of the equation.
+    expected : ndarray
+        The equation's spikes, in s.
     alone : int
         Spikes of either without a partner.
     allowed : int
@@ -141,8 +146,7 @@ class Replay:
     """
 
     run: Trace
-    spikes: int
-    predicted: int
+    expected: Floats
     alone: int
     allowed: int
     lags: tuple[float, float]
@@ -183,15 +187,14 @@ def compare(
     window = float(np.diff(found, prepend=-lif.tau_m).min(initial=np.inf)) / 2
     allowed = max(unmatched(found, other, window) for other in others)
     alone = unmatched(run.spike_times, found, window)
-    return Replay(run, len(run.spike_times), len(found), alone, allowed, lags)
+    return Replay(run, found, alone, allowed, lags)
 
 
 def partners(place: Place, replays: list[Replay], uncertain: str = "") -> Findings:
     """Spikes without a partner, over all replays; `uncertain` says what of the input is, if any."""
-    spikes, predicted, alone, allowed = (
-        sum(getattr(r, name) for r in replays)
-        for name in ("spikes", "predicted", "alone", "allowed")
-    )
+    spikes = sum(len(r.run.spike_times) for r in replays)
+    predicted = sum(len(r.expected) for r in replays)
+    alone, allowed = sum(r.alone for r in replays), sum(r.allowed for r in replays)
     low, high = min(r.lags[0] for r in replays), max(r.lags[1] for r in replays)
     between = f"{show(low, 's', 2)} and {show(high, 's', 2)}"
     moved = " or ".join(filter(None, (f"a comparator's lag between {between}", uncertain)))

@@ -17,7 +17,7 @@ equations say that it leaves out, each cause by itself and all under the same pu
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil, sqrt
+from math import ceil, hypot, inf, sqrt
 from typing import cast
 
 import numpy as np
@@ -34,12 +34,11 @@ from ..experiment import Experiment, NamedStimulus, SpiceTable
 from ..findings import Findings
 from ..observables import Floats, plan
 from . import circuit_law as law
-from .chip import WORKERS, Chip, Replay, compare, partners
-from .circuit_renewal import Shape, histograms, intervals, judged, number
+from .chip import WORKERS, Chip, Replay, compare, partners, pieces
+from .circuit_renewal import Runs, Shape, histograms, intervals, judged, number
 from .dpi_synapse import Synapse, made
 from .place import Place
 
-PIECES = 8  # of the netlist's run, so that no source has too many corners
 RUNS, INTERVALS = 100, 4000  # of the equations
 STEPS = 5  # of the equations' currents in tau_s
 DRAWS = 3  # of the errors of the synapses' equations
@@ -152,10 +151,11 @@ def _neuron(chip: Chip, slope: float) -> LIF:
     return LIF(tau_m, e.v_trip.value, e.v_reset.value, e.v_rest.value, dead)
 
 
-def _replays(made: Bombarded, count: int, rate: float, seed: int) -> list[Replay]:
-    """Pieces of the netlist's run, each until the equations have fired `count` spikes."""
+def _replays(made: Bombarded, spikes: int, rate: float, seed: int) -> list[Replay]:
+    """Pieces of the netlist's run, each until the equations have fired their share of `spikes`."""
     chip, dt = made.chip, made.dt
     neuron = chip.extracted.measured_neuron(float(np.median(chip.extracted.beyond.slopes)))
+    count = _share(spikes) + 1
 
     def piece(number: int) -> Replay:
         steps = plan(1.2 / (rate * dt), 1.0, 1, count).steps  # 1.2: it may be slower than theory
@@ -171,7 +171,12 @@ def _replays(made: Bombarded, count: int, rate: float, seed: int) -> list[Replay
         return compare(chip, run, current[:steps], dt, others)
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(piece, range(PIECES)))
+        return list(pool.map(piece, range(pieces(spikes))))
+
+
+def _share(spikes: int) -> int:
+    """Intervals of a piece."""
+    return ceil(spikes / pieces(spikes))
 
 
 def synapses(
@@ -205,10 +210,10 @@ def synapses(
     moved = [made.uncertain(each, [seed, 4, k]) for k, each in enumerate(currents)]
     others += [under(chip, np.array(each), lag) for each in zip(*moved, strict=True)]
 
-    replays = _replays(made, ceil(settings.spikes / PIECES) + 1, 1 / float(own.mean()), seed)
-    found = intervals([r.run.spike_times for r in replays], ceil(settings.spikes / PIECES))
+    replays = _replays(made, settings.spikes, 1 / float(own.mean()), seed)
+    runs = Runs.of(replays, _share(settings.spikes))
     findings = partners(place, replays, "errors of the synapses' equations")
-    findings.add(judged(place, found, own, others))
+    findings.add(judged(place, runs, own, others))
     findings.checks.append(_charges(place, made, stimulus))
 
     events = np.array([[len(times) for times in each.times] for each in given])
@@ -222,7 +227,7 @@ def synapses(
         number("rate", own),
     ]
     told = _Theory.of(made, charges, tau_s, slope)
-    findings.checks += _against_theory(place, told, stages, found, own)
+    findings.checks += _against_theory(place, told, stages, runs, own)
 
     designed = np.array(stimulus.weights) * lif.voltage_scale
     jumps = charges / (lif.tau_m * lif.g_m)
@@ -260,9 +265,9 @@ def synapses(
         ("OTA non-linearity", f"leak at trip {bent:+.2%} of linear", stages[2]),
         ("the comparator's lag", show(lag, "s", 2), stages[3]),
     ]
-    findings.explanations.append(place.explained("rate", "Hz", steps, number("rate", found)))
-    findings.curves += histograms(place, found * lif.speed_up, own * lif.speed_up)
-    return findings, Shape(found / e.tau_m.value, own / e.tau_m.value)
+    findings.explanations.append(place.explained("rate", "Hz", steps, runs.number("rate", own)[0]))
+    findings.curves += histograms(place, runs.found * lif.speed_up, own * lif.speed_up)
+    return findings, Shape(runs.found / e.tau_m.value, own / e.tau_m.value)
 
 
 def _charges(place: Place, made: Bombarded, stimulus: PoissonSynapses) -> Check:
@@ -300,7 +305,7 @@ class _Theory:
 
 
 def _against_theory(
-    place: Place, told: _Theory, stages: list[float], found: Floats, own: Floats
+    place: Place, told: _Theory, stages: list[float], runs: Runs, own: Floats
 ) -> list[Check]:
     """The equations of a linear circuit, then the netlist, against shot noise and diffusion."""
     if not told.in_domain:
@@ -318,14 +323,19 @@ def _against_theory(
         Term("coloured-noise formula", "model", COLORED * colored),
     )
 
-    def checks(what: str, rate: float, count: int, left_out: tuple[Term, ...]) -> list[Check]:
+    measured, differing = runs.number("rate", own)
+
+    def checks(
+        what: str, rate: float, of_runs: float, freedom: float, left_out: tuple[Term, ...]
+    ) -> list[Check]:
         found = []
         for theory, predicted, terms in (
             ("shot noise", filtered, shot), ("diffusion", colored, diffusion)
         ):  # fmt: skip
-            many = Term(f"{count} intervals", "statistical", predicted * spread / sqrt(count))
+            error = hypot(predicted * spread / sqrt(len(own)), of_runs)
+            many = Term(f"{len(own)} intervals", "statistical", error, freedom=freedom)
             point = Point(
-                f"{count} intervals", rate, predicted, (*terms, *left_out, many),
+                f"{len(own)} intervals", rate, predicted, (*terms, *left_out, many),
                 resolution * predicted,
             )  # fmt: skip
             found.append(place.check(f"{what} against {theory}", "Hz", (point,)))
@@ -336,5 +346,5 @@ def _against_theory(
         Term(name, "model", abs(after - before))
         for name, (before, after) in zip(names, pairwise(stages), strict=True)
     )
-    linear = checks("rate of a linear circuit", stages[0], len(own), ())
-    return linear + checks("rate", number("rate", found), len(found), left_out)
+    linear = checks("rate of a linear circuit", stages[0], 0.0, inf, ())
+    return linear + checks("rate", measured, differing, len(runs.netlist) - 1, left_out)

@@ -37,7 +37,7 @@ from ..findings import Curve, Explanation, Findings, Picture
 from ..observables import Floats
 from . import mismatch
 from .accelerated import Speed, invariance
-from .chip import WORKERS, Chip, Replay, held_drive, made, partners, replay
+from .chip import WORKERS, Chip, Replay, held_drive, made, partners, pieces, replay
 from .circuit_population import noise_step
 from .circuit_renewal import Shape, renewal, resolved
 from .circuit_shunt import open_synapse
@@ -59,7 +59,6 @@ from .place import (
 INTERVALS = 2  # of a constant drive
 AROUND = np.arange(-3, 3)  # drives about the lower end of the dynamic range that are measured
 TANH_WITHIN_10_PERCENT = 0.568  # tanh(x) / x = 0.9
-PIECES = 4  # of a noise run, each from reset on
 
 
 def _design_checks(place: Place, chip: Chip) -> Findings:
@@ -267,7 +266,7 @@ def _piece(
     experiment: Experiment, chip: Chip, settings: SpiceTable, played: NamedStimulus, number: int
 ) -> Replay:
     """A piece of noise that lasts until the equation has fired its share of the spikes."""
-    dt, share = settings.dt / chip.lif.speed_up, -(-settings.spikes // PIECES)
+    dt, share = settings.dt / chip.lif.speed_up, -(-settings.spikes // pieces(settings.spikes))
     neuron = chip.extracted.measured_neuron(float(np.median(chip.extracted.beyond.slopes)))
     seed = [experiment.seed(settings.seed, played, settings.dt), number]
     steps = 1000
@@ -290,13 +289,14 @@ def _noise(
     Rate, CV and intervals are judged where there are enough spikes; these intervals are returned.
     """
     noisy = [s for s in experiment.played("spice") if isinstance(s.stimulus, WhiteNoise | Poisson)]
-    jobs = [(played, number) for played in noisy for number in range(PIECES)]
+    count = pieces(settings.spikes)
+    jobs = [(played, number) for played in noisy for number in range(count)]
     with ThreadPoolExecutor(WORKERS) as pool:
-        pieces = list(pool.map(lambda job: _piece(experiment, chip, settings, *job), jobs))
+        done = list(pool.map(lambda job: _piece(experiment, chip, settings, *job), jobs))
     findings, shapes = Findings(), {}
     for index, played in enumerate(noisy):
         place = Place(experiment, played.name, "spice", chip.setting)
-        replays = pieces[index * PIECES : (index + 1) * PIECES]
+        replays = done[index * count : (index + 1) * count]
         findings.add(partners(place, replays))
         findings.curves += _traces(place, chip, replays[0].run, 20)
         findings.curves.append(_density(place, chip, replays, settings.dt / chip.lif.speed_up))
@@ -464,9 +464,17 @@ def write_deck(
     Raises
     ------
     ValueError
-        No [spice] or no such stimulus; the technology cannot realise the neuron.
+        No [spice], or no such stimulus that is a current; the technology cannot realise the neuron.
     """
-    names = {s.name: s for s in experiment.played("spice")}
+    names = {
+        s.name: s for s in experiment.played("spice")
+        if not isinstance(s.stimulus, OpenSynapse | PoissonSynapses)
+    }  # fmt: skip
+    if experiment.spice is not None and not names:
+        raise ValueError(
+            f"{experiment.path}: none of its stimuli is a current into the membrane, and a test"
+            " bench plays nothing else"
+        )
     if not names or (name is not None and name not in names):
         raise ValueError(f"{experiment.path}: stimulus {name!r} must be one of {[*names]}")
     played = names[name] if name is not None else next(iter(names.values()))

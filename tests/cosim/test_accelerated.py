@@ -116,9 +116,9 @@ def test_a_doubled_capacitor_at_one_speed(
 
 def test_few_spikes_are_not_judged(experiment: Experiment) -> None:
     noise = WhiteNoise(15e-3, 5e-3)
-    assert not circuit_renewal.resolved(experiment, noise, 100)
-    assert circuit_renewal.resolved(experiment, noise, 300)
-    assert not circuit_renewal.resolved(experiment, WhiteNoise(25e-3, 0.0), 300)
+    assert not circuit_renewal.resolved(experiment, noise, 10)
+    assert circuit_renewal.resolved(experiment, noise, 40)
+    assert not circuit_renewal.resolved(experiment, WhiteNoise(25e-3, 0.0), 40)
 
 
 def test_the_distance_of_two_samples() -> None:

@@ -170,6 +170,8 @@ def test_what_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[st
     error = refused(capsys, "spice", path, *out, "--stimulus", "noise")
     assert "stimulus 'noise' must be one of ['drives']" in error
     assert "speed_up" in refused(capsys, "spice", path, *out, "--speed-up", "-1")
+    for experiment in ("shunt", "synapses"):  # through synapses
+        assert "none of its stimuli is a current" in refused(capsys, "spice", experiment, *out)
     assert not (tmp_path / "out").exists()
 
 
