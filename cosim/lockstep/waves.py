@@ -1,9 +1,9 @@
 """One file of waves for both halves: the core's signals and the neurons' voltages on one time axis.
 
-Icarus wrote ``rtl.vcd``; each group wrote its accepted time points. Their merger, ``waves.vcd``, is
-on the Verilog simulator's time, which the chip's begins with the end of reset; voltages are real
-variables of the scope ``analog``, numbered through the groups. ``waves.gtkw`` shows, in GTKWave,
-the membranes, the wires both ways, and the events of the core.
+The Verilog simulator wrote ``rtl.vcd``; each group wrote its accepted time points. Their merger,
+``waves.vcd``, is on that simulator's time, which the chip's begins with the end of reset; voltages
+are real variables of the scope ``analog``, numbered through the groups. ``waves.gtkw`` shows, in
+GTKWave, the membranes, the wires both ways, and the events of the core.
 """
 
 import re
@@ -50,7 +50,7 @@ def write(system: System, record: Record) -> tuple[Path, Path]:
                 file.write("$upscope $end\n" + line)
                 break
             file.write(line)
-            if declared := re.match(r"\$var \w+ \d+ \S+ (\w+)( \[[\d:]+\])? \$end", line):
+            if declared := re.match(r" *\$var \w+ \d+ \S+ (\w+)( \[[\d:]+\])? \$end", line):
                 widths.setdefault(declared[1], (declared[2] or "").strip())
         changes = _changes(voltages)
         time, text = next(changes, (None, ""))

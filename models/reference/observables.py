@@ -5,7 +5,7 @@
     fano_factors           variance over mean of the spike count (Fano 1947)
     correlations           of the spike counts of two neurons (Pearson)
     population_spectrum    of the population rate; r / n for independent Poisson trains
-    synchrony              chi^2 (Golomb & Hansel 2000): variance of the mean over mean variance
+    synchrony              mean square of the modulation that the rates of all neurons share
 
 Spikes are the pair (times in s, ids from 0). A window (start, stop) takes the spikes at
 ``start < t <= stop``: a spike at the end of a time step belongs to that step. What has no value for
@@ -230,27 +230,32 @@ def population_spectrum(
     return frequency[positive], density[positive]
 
 
-def synchrony(v: ArrayLike) -> float:
-    """chi^2: 1 if all neurons do the same, of order 1 / n if they are independent.
+def synchrony(counted: ArrayLike) -> float:
+    """Mean square of the modulation that the rates of all rows share; 0 if they are independent.
 
-    The variance over time of the population mean, over the mean of the neurons' variances (Golomb
-    & Hansel 2000, whose chi is its root).
+    With the counts k_i, their sum K, and sums over all pairs of different rows::
+
+        sum cov(k_i, k_j) / sum <k_i> <k_j> = (var K - sum var k_i) / (<K>**2 - sum <k_i>**2)
+
+    If row i has the rate ``r_i (1 + x(t))`` and spikes that are independent but for that, this is
+    the mean square of x in bins, however high or low the r_i: a^2 / 2 of ``x = a sin(omega t)``.
+    In a large asynchronous network it is of order 1 / rows, in a synchronous one of order 1
+    (Ginzburg & Sompolinsky 1994). Bins of a width w see ``sinc(f w)**2`` of what is modulated at f.
+    The standard error of independent Poisson trains is ``sqrt(2 / bins)`` over the spikes in a bin.
 
     Parameters
     ----------
-    v : array_like, shape (times, neurons)
-        Membrane, or any other signal of the neurons.
+    counted : array_like, shape (neurons, bins)
+        From `counts`.
 
     Raises
     ------
     ValueError
-        No neuron's signal ever changes.
+        Fewer than two rows have spikes.
     """
-    array = np.asarray(v, float)
-    if array.ndim != 2 or array.shape[0] < 2 or array.shape[1] < 1:
-        raise ValueError(f"v must have shape (>= 2 times, neurons), not {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError("v must be finite")
-    if (array == array[0]).all():
-        raise ValueError("v must change in time")
-    return float(array.mean(axis=1).var() / array.var(axis=0).mean())
+    array = _counted(counted)
+    mean = array.mean(axis=1)
+    if (mean > 0).sum() < 2:
+        raise ValueError(f"counted must have >= 2 rows with spikes, not {(mean > 0).sum()}")
+    covariances = array.sum(axis=0).var(ddof=1) - array.var(axis=1, ddof=1).sum()
+    return float(covariances / (mean.sum() ** 2 - (mean**2).sum()))

@@ -21,10 +21,11 @@ from rheobase.analog.cells import dpi
 from rheobase.analog.granted import PS
 from rheobase.analog.group import Group, Synapse
 from rheobase.analog.technology import generic180
+from rheobase.cosim.bench.lockstep import Ideal
 from rheobase.cosim.lockstep import waves
 from rheobase.cosim.lockstep.harness import CORE
 from rheobase.cosim.lockstep.record import Events, Record, violations
-from rheobase.cosim.lockstep.run import LockstepError, run
+from rheobase.cosim.lockstep.run import LockstepError, Simulator, run
 from rheobase.cosim.lockstep.system import System
 from rheobase.hdl import emit
 from rheobase.hdl.core import Core
@@ -42,7 +43,8 @@ ISI_BUDGET = 5e-4
 def system() -> System:
     """Three neurons that fire by themselves, in two groups, each with two synapses from the core.
 
-    A spike of theirs makes a few neurons of the core fire; so do events from elsewhere.
+    A spike of theirs makes a few neurons of the core fire; so do events from elsewhere, which
+    come five at once, when the end of a tick goes first.
     """
     neuron = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)
     lif = design(neuron, speed_up=1000.0)
@@ -59,7 +61,7 @@ def system() -> System:
     digital = IntegerLIF(12, 100, 0, 1, "multiply", 8, 240, input_width=11)
     network = Network([digital] * N, ANALOG + 2, synapses)
     routes = tuple((j % 6, (j + 3) % 6) if j % 4 == 0 else (j % 6,) for j in range(N))
-    events = tuple((5_000_000 + 1_234_567 * k, ANALOG + k % 2) for k in range(25))
+    events = tuple((1_200_000 * (4 + k // 5), ANALOG + k % 2) for k in range(25))
     return System(
         groups, Core(network), 0, routes, CLOCK, TICK, WIDTH, GAP, DELAY, 0.2e-6, 4e-9, events
     )
@@ -67,18 +69,20 @@ def system() -> System:
 
 @pytest.fixture(scope="module")
 def small(system: System) -> System:
-    """The same core with one neuron in each group, which is cheap: 0 and 1 of the analog ones."""
+    """The same core with one ideal neuron in each of two groups, which is cheap."""
     lif, cells = system.groups[0].neurons[0], system.groups[0].synapses
-    groups = tuple(
-        Group((lif,), (current,), tuple(Synapse(0, each.design) for each in cells[:3]))
-        for current in system.groups[0].currents
-    )
-    return replace(system, groups=groups)
+    synapses = tuple(Synapse(0, each.design) for each in cells[:3])
+    return replace(system, groups=tuple(Ideal((lif,), (i,), synapses) for i in (120e-9, 130e-9)))
 
 
 @pytest.fixture(scope="module")
 def record(system: System, tmp_path_factory: pytest.TempPathFactory) -> Record:
     return run(system, T_STOP, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def verilated(system: System, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    return run(system, T_STOP, tmp_path_factory.mktemp("verilated"), simulator="verilator")
 
 
 # ------------------------------------------------------------------ spikes
@@ -136,11 +140,13 @@ def test_plain_ngspice_gives_the_same_intervals_with_the_same_pulses(
         assert np.max(np.abs(np.diff(spikes) / np.diff(expected) - 1)) < ISI_BUDGET
 
 
-def test_two_runs_give_the_same_events(system: System, record: Record, tmp_path: Path) -> None:
-    again = run(system, T_STOP, tmp_path)
-    for name in ("events.csv", "outcome.json", "group0.f64", "group1.f64"):
-        assert (tmp_path / name).read_bytes() == (record.folder / name).read_bytes()
-    assert again.grants == record.grants
+def test_a_second_run_in_another_simulator_gives_the_same_events(
+    record: Record, verilated: Record
+) -> None:
+    logs = [(each.folder / "events.csv").read_text() for each in (record, verilated)]
+    assert sorted(logs[0].splitlines()) == sorted(logs[1].splitlines())
+    for name in ("outcome.json", "group0.f64", "group1.f64"):
+        assert (verilated.folder / name).read_bytes() == (record.folder / name).read_bytes()
 
 
 class Shorter(System):
@@ -262,23 +268,28 @@ FAULTS = {
     ),
     "the simulator ends": (
         r"(module mixed_core\(.*\n)",
-        r"\1  initial #20000 $finish;\n",
+        r"\1  initial #15000 $finish;\n",
         "the Verilog simulator ended early",
     ),
 }
+BOTH = pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 
 
-@pytest.mark.parametrize(("old", "new", "message"), FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(
+    ("name", "simulator"),
+    [*((name, "icarus") for name in FAULTS), ("the simulator ends", "verilator")],
+)
 def test_a_run_with_a_fault_ends_with_the_reason(
-    old: str, new: str, message: str, small: System, tmp_path: Path
+    name: str, simulator: Simulator, small: System, tmp_path: Path
 ) -> None:
     """Faults in the delivered Verilog; what was recorded until then is there."""
+    old, new, message = FAULTS[name]
     path = emit.convert(small.circuit(), CORE).write(tmp_path)
     text, number = re.subn(old, new, path.read_text())
     assert number >= 1
     path.write_text(text)
     with pytest.raises(LockstepError, match=message) as caught:
-        run(small, 20_000_000, tmp_path / "run", path)
+        run(small, 20_000_000, tmp_path / "run", path, simulator=simulator)
     record = caught.value.record
     assert record.events["arrival"].times.size
     assert record.reached > 5_000_000
@@ -298,26 +309,30 @@ def test_a_neuron_that_fires_during_its_handshake_ends_the_run(
         run(patient, 20_000_000, tmp_path / "run", path)
 
 
+@BOTH
 def test_a_simulator_that_does_not_get_on_is_ended_and_the_record_kept(
-    small: System, tmp_path: Path
+    simulator: Simulator, small: System, tmp_path: Path
 ) -> None:
     """A loop without delay holds the time of the Verilog simulator."""
     path = emit.convert(small.circuit(), CORE).write(tmp_path)
     loop = "  reg turn = 0;\n  initial #10000 forever turn = ~turn;\n"
     path.write_text(path.read_text().replace(");\n", ");\n" + loop, 1))
     with pytest.raises(LockstepError, match="it needed too long for one step") as caught:
-        run(small, 20_000_000, tmp_path / "run", path, timeout=5.0)
+        run(small, 20_000_000, tmp_path / "run", path, timeout=3.0, simulator=simulator)
     assert 0 < caught.value.record.reached < 10_000_000
     assert caught.value.record.events["analog"].times.size
 
 
 def processes(folder: Path, word: str) -> list[int]:
-    """Processes that work in a folder and have a word in their command line."""
+    """Processes that work in a folder and have a word of this end in their command line."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if word.encode() in words and (entry / "cwd").resolve() == folder.resolve():
+            if (
+                any(each.endswith(word.encode()) for each in words)
+                and (entry / "cwd").resolve() == folder.resolve()
+            ):
                 found.append(int(entry.name))
         except (OSError, ValueError):
             continue
@@ -330,12 +345,14 @@ def processes(folder: Path, word: str) -> list[int]:
         ("group1.cir", signal.SIGKILL, "group1: .* killed by signal 9"),
         ("group1.cir", signal.SIGSTOP, "group1: no answer within 5 s"),
         ("vvp", signal.SIGKILL, "the Verilog simulator ended early"),
+        ("build/lockstep", signal.SIGKILL, "the Verilog simulator ended early"),
     ],
 )
 def test_a_simulator_that_dies_or_stands_ends_the_run_with_the_reason(
     program: str, sent: signal.Signals, message: str, small: System, tmp_path: Path
 ) -> None:
-    log = tmp_path / "events.csv"
+    log, endless = tmp_path / "events.csv", 1000 * T_STOP
+    simulator: Simulator = "verilator" if "lockstep" in program else "icarus"
 
     def strike() -> None:
         while not (log.exists() and log.stat().st_size > 500):
@@ -346,9 +363,9 @@ def test_a_simulator_that_dies_or_stands_ends_the_run_with_the_reason(
     striker = threading.Thread(target=strike, daemon=True)
     striker.start()
     with pytest.raises(LockstepError, match=message) as caught:
-        run(small, 100 * T_STOP, tmp_path, timeout=5.0)
+        run(small, endless, tmp_path, timeout=5.0, simulator=simulator)
     striker.join()
-    assert 0 < caught.value.record.reached < 100 * T_STOP
+    assert 0 < caught.value.record.reached < endless
     assert caught.value.record.events["arrival"].times.size
     deadline = time.monotonic() + 5
     while processes(tmp_path, "group0.cir") or processes(tmp_path, "group1.cir"):
@@ -356,7 +373,7 @@ def test_a_simulator_that_dies_or_stands_ends_the_run_with_the_reason(
         time.sleep(0.01)
 
 
-class Wrong(Group):
+class Wrong(Ideal):
     """A group whose deck asks for a model that is not there."""
 
     def netlist(self, *given: Any) -> str:
@@ -408,6 +425,17 @@ def test_a_stop_that_is_no_time_is_refused(system: System, tmp_path: Path) -> No
         run(system, 0, tmp_path)
 
 
+def test_another_simulator_is_refused(system: System, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="simulator must be 'icarus' or 'verilator', not 'vcs'"):
+        run(system, T_STOP, tmp_path, simulator="vcs")  # type: ignore[arg-type]
+
+
+def test_verilog_that_verilator_refuses_is_one_error(small: System, tmp_path: Path) -> None:
+    (tmp_path / "wrong.v").write_text("module mixed_core; nonsense endmodule\n")
+    with pytest.raises(RuntimeError, match=r"verilator_bin failed: (?s:.*)core\.v:1"):
+        run(small, T_STOP, tmp_path / "run", tmp_path / "wrong.v", simulator="verilator")
+
+
 # ------------------------------------------------------------------ waves
 
 
@@ -445,8 +473,12 @@ def read_vcd(path: Path) -> dict[str, Variable]:
     return found
 
 
-def test_waves_show_both_halves_on_one_axis(system: System, record: Record) -> None:
+@pytest.mark.parametrize("simulated", ["record", "verilated"])
+def test_waves_show_both_halves_on_one_axis(
+    simulated: str, system: System, request: pytest.FixtureRequest
+) -> None:
     """Spike wires rise in the file when the spike nodes pass half the supply there."""
+    record = request.getfixturevalue(simulated)
     path, saved = waves.write(system, record)
     found = read_vcd(path)
     wires = found["lockstep.core.spikes"]

@@ -1,6 +1,7 @@
 """Observables on spike trains whose rates, irregularity and correlations are known."""
 
 from collections.abc import Callable
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -151,16 +152,29 @@ def test_an_oscillation_stands_in_the_spectrum() -> None:
     assert s.max() == pytest.approx((RATE * 0.5) ** 2 / 4 / 1.5 + RATE / N, rel=0.2)
 
 
-def test_synchrony() -> None:
+def test_synchrony_is_the_covariance_of_pairs_over_the_product_of_their_means() -> None:
+    k = np.random.default_rng(1).poisson([[0.2], [1.0], [5.0]], (3, 50)).tolist()
+    mean = [sum(row) / 50 for row in k]
+    covariance = product = 0.0
+    for i, j in permutations(range(3), 2):
+        products = [(a - mean[i]) * (b - mean[j]) for a, b in zip(k[i], k[j], strict=True)]
+        covariance += sum(products) / 49
+        product += mean[i] * mean[j]
+    assert ob.synchrony(k) == pytest.approx(covariance / product, rel=1e-9)
+
+
+def test_synchrony_is_the_mean_square_of_a_shared_modulation() -> None:
+    """Of neurons whose rates are up to a hundredfold apart; the errors are those of 20 runs."""
     rng = np.random.default_rng(1)
-    independent = rng.normal(size=(4000, 100))
-    assert ob.synchrony(np.repeat(independent[:, :1], 7, axis=1)) == pytest.approx(1.0)
-    assert abs(ob.synchrony(independent) * 100 - 1) < Z * np.sqrt(2 / 4000)
-    c = 0.3
-    shared = np.sqrt(c) * independent[:, :1] + np.sqrt(1 - c) * rng.normal(size=(4000, 100))
-    # c + (1 - c) / n, as the mean's variance, has a relative standard error sqrt(2 / 4000)
-    assert abs(ob.synchrony(shared) / (c + (1 - c) / 100) - 1) < Z * np.sqrt(2 / 4000)
-    assert ob.synchrony(shared + rng.normal(size=100)) == pytest.approx(ob.synchrony(shared))
+    amplitude, rate, bins = 0.6, np.geomspace(0.005, 0.5, 100)[:, None], 2000
+    x = amplitude * np.sin(2 * np.pi * np.arange(bins) / 10)
+    shared = [ob.synchrony(rng.poisson(rate * (1 + x))) for _ in range(20)]
+    alone = [ob.synchrony(rng.poisson(rate, (100, bins))) for _ in range(20)]
+    for found, wanted in ((shared, amplitude**2 / 2), (alone, 0.0)):
+        error = np.std(found, ddof=1) / np.sqrt(20)
+        assert abs(np.mean(found) - wanted) < stats.t(19).isf(SURE / 2) * error
+    square = np.var(alone, ddof=1) / (2 / bins / rate.sum() ** 2)
+    assert SURE / 2 < stats.chi2(19).cdf(19 * square) < 1 - SURE / 2
 
 
 NAN = float("nan")
@@ -188,9 +202,8 @@ NAN = float("nan")
         (lambda: ob.correlations([[1, 2]]), ValueError, "at least two rows, not 1"),
         (lambda: ob.population_spectrum([1.0], [0], 1, WINDOW, 0.1, 0.2), ValueError, "segment"),
         (lambda: ob.population_spectrum([1.0], [0], 1, WINDOW, 0.1, 60), ValueError, "segment"),
-        (lambda: ob.synchrony([[1.0, 2.0]]), ValueError, r"v must have shape \(>= 2 times"),
-        (lambda: ob.synchrony([[1.0, 2.0]] * 2), ValueError, "v must change in time"),
-        (lambda: ob.synchrony([[1.0], [NAN]]), ValueError, "v must be finite"),
+        (lambda: ob.synchrony([1, 2]), ValueError, "counted must have shape"),
+        (lambda: ob.synchrony([[1, 2], [0, 0]]), ValueError, ">= 2 rows with spikes, not 1"),
     ],
 )
 def test_errors(make: Callable[[], object], error: type[Exception], says: str) -> None:
