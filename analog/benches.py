@@ -61,6 +61,13 @@ def leak(lif: AnalogLIF, step: float = 0.5e-3) -> tuple[float, float]:
     return slope, float(zero[0])
 
 
+def sunk(lif: AnalogLIF, v: float) -> float:
+    """Current in A that the OTA cell draws from the membrane at `v` (V), by DC."""
+    circuit = without(lif, "Xcomparator", "Xrefractory", "Xreset", "Cm")
+    bench = f"Vm m 0 {v!r}\n.op\n.save i(Vm)"
+    return -float(simulate(lif, circuit, bench, ["vm#branch"], STATIC)["vm#branch"][0])
+
+
 def swing(lif: AnalogLIF, step: float = 10e-3) -> tuple[float, float]:
     """Voltages between which the OTA's current stays within 1.5 times its bias, by a DC sweep."""
     circuit = without(lif, "Xcomparator", "Xrefractory", "Xreset", "Cm")
@@ -111,6 +118,15 @@ def trip(lif: AnalogLIF) -> float:
     return tripped
 
 
+def lead(lif: AnalogLIF, slope: float) -> float:
+    """Time in s that a ramp of `slope` (V/s) takes from where `one_spike` begins to the trip.
+
+    Half a dead time, but at least a millivolt below the trip: nearer to it, the spike node of a
+    comparator of low gain is up already.
+    """
+    return min(max(0.5 * slope * lif.t_dead, 1e-3), 5e-3) / slope
+
+
 def one_spike(
     lif: AnalogLIF,
     circuit: Circuit,
@@ -126,17 +142,15 @@ def one_spike(
 
     The current into the membrane is `before` (A), which gives `slope` (V/s) at the trip, up to
     `spiking` (s), a time within the spike, and `after` from then on; `spiking` and `t_stop` (s)
-    count from the crossing. `coarseness` 2 doubles the time step and takes a ten times larger
-    reltol.
+    count from a time `lead` after the beginning. `coarseness` 2 doubles the time step and takes a
+    ten times larger reltol.
     """
-    # V below the trip; half a dead time before the edge, which may be ahead of the crossing
-    start = min(slope * max(0.5 * lif.t_dead, lif.t_dead - spiking), 5e-3)
-    lead = start / slope
-    change, step = lead + spiking, coarseness * lif.t_dead / 100
+    begun = lead(lif, slope)
+    change, step = begun + spiking, coarseness * lif.t_dead / 100
     bench = (
         f"Im 0 m pwl(0 {before!r} {change!r} {before!r} {change + step / 10!r} {after!r})\n"
-        f".ic v(m)={v_trip - start!r}\n"
-        f".tran {step!r} {t_stop + lead!r} 0 {step!r}\n.save v(m) v(spike)"
+        f".ic v(m)={v_trip - slope * begun!r}\n"
+        f".tran {step!r} {t_stop + begun!r} 0 {step!r}\n.save v(m) v(spike)"
     )
     reltol = 1e-5 * 10 ** (coarseness - 1)
     return simulate(lif, circuit, bench, ["time", "m", "spike"], reltol)
@@ -169,4 +183,5 @@ def cycle(lif: AnalogLIF, v_trip: float, slope: float) -> tuple[float, float]:
     late = np.searchsorted(t, t[-1] - lif.t_dead / 2)
     risen = (v[-1] - v[late]) / (t[-1] - t[late])
     release = float(t[-1] - (v[-1] - reset) / risen)
-    return release - float(crossing(t, v, v_trip)[0]), reset
+    crossed = crossing(t, v, v_trip)  # some are early, and reset the membrane before it is there
+    return release - (float(crossed[0]) if crossed.size else lead(lif, slope)), reset

@@ -150,7 +150,6 @@ def corrected(lif: AnalogLIF) -> AnalogLIF:
     """
     neuron, tau, t_dead = lif.neuron, lif.tau_m, lif.t_dead
     rest, threshold, reset = (lif.voltage(v) for v in (neuron.v_rest, neuron.v_th, neuron.v_reset))
-    nominal_slope = 0.5 * (threshold - rest) / tau  # at threshold, driven at 1.5 times rheobase
     first, cannot = lif, _impossible(neuron, lif.technology, lif.speed_up)
     try:
         _check_headroom(lif)
@@ -159,7 +158,8 @@ def corrected(lif: AnalogLIF) -> AnalogLIF:
             slope, zero = benches.leak(lif)
             _check_inversion(lif, slope)
             tripped = benches.trip(lif)
-            dead, after = benches.cycle(lif, tripped, nominal_slope)
+            at_trip = 0.5 * benches.sunk(lif, threshold) / (tau * g_m)  # V/s, at 1.5 rheobases
+            dead, after = benches.cycle(lif, tripped, at_trip)
             if (
                 abs(slope / g_m - 1) <= RELATIVE
                 and abs(dead / t_dead - 1) <= 10 * RELATIVE

@@ -48,8 +48,8 @@ class Extracted:
         Zero of the leak, static trip point, voltage from which the membrane starts after release
         (charge injection included), in V; the last one's `error` includes how it varies with the
         drive.
-    t_hold : Measured
-        From the spike's rising edge to the release of the membrane at 1.5 rheobases, in s.
+    t_dead : Measured
+        From the crossing of the trip point to the release of the membrane at 1.5 rheobases, in s.
     charge_injection : Measured
         What the opening switch puts on the membrane, in C.
     mirror_lag : float
@@ -69,7 +69,7 @@ class Extracted:
         How far a ramp is beyond the static trip point at the spike's edge, in V; a comparator with
         feedback may be a little early on slow ramps, and this negative.
     hold : Sampled
-        `t_hold` (s) at the slope of the crossing: a fast one leaves the comparator sooner.
+        From the spike's edge to the release of the membrane, in s, at the slope of the crossing.
     lag_slopes, lags : ndarray, shape (excursions,)
         Time constant (s) of the pole through which the comparator sees triangles of a slope (V/s):
         it answers those that reach ``slope lag log 2`` beyond the trip point. On ramps it would be
@@ -87,7 +87,7 @@ class Extracted:
     v_rest: Measured
     v_trip: Measured
     v_reset: Measured
-    t_hold: Measured
+    t_dead: Measured
     charge_injection: Measured
     mirror_lag: float
     settling: float
@@ -182,7 +182,7 @@ def extract(lif: AnalogLIF) -> Extracted:
     """
     fine, curves = _measure(lif, 1)
     coarse, coarse_curves = _measure(lif, 2)
-    names = ("tau_m", "g_m", "c_m", "v_rest", "v_trip", "v_reset", "t_hold", "charge_injection")
+    names = ("tau_m", "g_m", "c_m", "v_rest", "v_trip", "v_reset", "t_dead", "charge_injection")
     values = {  # the voltage after reset varies a little with the drive
         name: Measured(fine[name], abs(fine[name] - coarse[name]) + fine.get(f"{name} spread", 0.0))
         for name in names
@@ -268,7 +268,7 @@ def _measure(lif: AnalogLIF, coarseness: int) -> tuple[dict[str, float], dict[st
         "v_rest": v_rest,
         "v_trip": v_trip,
         "v_reset": v_reset,
-        "t_hold": float(holds[nominal]),
+        "t_dead": delays[nominal] + float(holds[nominal]),
         "v_reset spread": float(np.ptp(spikes[:, 1])) / 2,
         "charge_injection": c_m * step,
         "mirror_lag": (c_fast - c_rest) / c_rest,
@@ -384,17 +384,16 @@ def _spike(
         )
 
     expected = delay + 0.5 * lif.t_dead
-    moving = run(drive, expected, expected + 0.8 * lif.t_dead + 0.4 * rise)
+    moving = run(drive, expected, 1.5 * delay + 1.3 * lif.t_dead + 0.4 * rise)
     t, v, spike = moving["time"], moving["m"], moving["spike"]
     up, down = crossing(t, spike, half), crossing(t, -spike, -half)
     if not up.size or not down.size:
         raise ValueError(f"no spike, or no release, at a drive of {drive:.3g} A")
-    spiking = float((up[0] + down[0]) / 2)
-    since_crossing = spiking - float(crossing(t, v, v_trip)[0])
-    t_stop = since_crossing + 1.5 * lif.t_dead + 0.1 * lif.tau_m
-    still = run(-float(leak(target)), since_crossing, t_stop)
+    held_at = float((up[0] + down[0]) / 2)
+    spiking = held_at - benches.lead(lif, slope)
+    still = run(-float(leak(target)), spiking, spiking + 1.5 * lif.t_dead + 0.1 * lif.tau_m)
     reset = float(still["m"][-1])
-    held = float(np.interp(spiking, still["time"], still["m"]))
+    held = float(np.interp(held_at, still["time"], still["m"]))
     x, w = np.polynomial.legendre.leggauss(20)
     path = reset + (v[-1] - reset) * (x + 1) / 2
     since = float(np.sum(w / 2 * c_m / (drive + leak(path))) * (v[-1] - reset))

@@ -1,9 +1,8 @@
 """A curve measured at a few slopes of the membrane: between them interpolated, with its error.
 
-Piecewise cubic (PCHIP) over the logarithm of the slope. What that misses is seen by leaving out
-every other point: with twice the spacing it misses at least four times as much half way between two
-points, and nothing at the points themselves; with t the way from one to the next, ``4 t (1 - t)``
-of what is missed at the worse of the two bounds it generously.
+Piecewise cubic (PCHIP) over the logarithm of the slope. What that misses between two points is
+bounded by what it misses at the worse of them if every other point is left out: where the curve is
+smooth, twice the spacing misses at least four times as much.
 """
 
 from dataclasses import dataclass
@@ -51,6 +50,5 @@ class Sampled:
         """Bound of the error of that value, in its unit."""
         x, at = np.log(self.slopes), np.log(self.clip(slope))
         after = min(max(int(np.searchsorted(x, at)), 1), len(x) - 1)
-        t = (at - x[after - 1]) / (x[after] - x[after - 1])
         worse = self.missed[after - 1 : after + 1].max()
-        return float(np.interp(at, x, self.errors) + 4 * t * (1 - t) * worse)
+        return float(np.interp(at, x, self.errors) + worse)

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from ..subthreshold import transistor
 from ..technology import Technology, matching_of
 from .bench import TRANSIENT, Design
 from .cell import Cell, Size
 
-# Below such a bias short gates leak a part of it when they are hot: they are ten times longer then.
-_LEAKY = 140e-12  # A
+# With a bias below so many times what a square leaks at V_GS = 0, gates are ten times longer.
+_LEAKY = 100
 # The bias in the time of the answer, C: what it costs to answer within a tenth of that time.
 _SHORT_GATE_CHARGE, _LONG_GATE_CHARGE = 0.2e-12, 5e-12
 
@@ -91,7 +92,7 @@ def sized(
     """
     if not 0 < time < float("inf"):
         raise ValueError(f"time must be finite and > 0, not {time!r}")
-    slow = _SHORT_GATE_CHARGE / time < _LEAKY
+    slow = _SHORT_GATE_CHARGE / time < _LEAKY * transistor(technology, "n").i_off
     charge = _LONG_GATE_CHARGE if slow else _SHORT_GATE_CHARGE
     length = 10 * technology.l_min if slow else technology.l_min
     pair, load, branch = (Size(w, length) for w in (2e-6, 1e-6, technology.w_min))

@@ -67,13 +67,12 @@ def _design_checks(place: Place, chip: Chip) -> Findings:
     share = place.experiment.check.design
     swing = lif.voltage_scale * (neuron.v_th - neuron.v_rest)
     drive = 1.5 * chip.rheobase
-    dead = e.dead_time(e.slope(drive))
     rows = (
         ("tau_m", "s", e.tau_m, lif.tau_m, bias.RELATIVE * lif.tau_m, lif.tau_m),
         ("threshold", "V", e.v_trip, lif.voltage(neuron.v_th), bias.ABSOLUTE, swing),
         ("reset", "V", e.v_reset, lif.voltage(neuron.v_reset), bias.ABSOLUTE, swing),
         ("rest", "V", e.v_rest, lif.voltage(neuron.v_rest), bias.ABSOLUTE, swing),
-        ("dead time", "s", dead, lif.t_dead, 10 * bias.RELATIVE * lif.t_dead, lif.t_dead),
+        ("dead time", "s", e.t_dead, lif.t_dead, 10 * bias.RELATIVE * lif.t_dead, lif.t_dead),
     )
     missed = {  # what a bench without the other cells, or at one frequency, does not see
         "tau_m": 2 * e.mirror_lag**2 * lif.tau_m,

@@ -35,15 +35,19 @@ def test_a_bound_from_less_than_what_was_missed_would_be_seen():
     assert off(sampled, curve).max() > 0.1
 
 
-def test_at_a_point_only_its_own_error_counts():
-    sampled = Sampled(SLOPES, np.sin(SLOPES), np.linspace(0.1, 1.0, 10))
-    for slope, value, error in zip(SLOPES, sampled.values, sampled.errors, strict=True):
-        assert sampled(slope) == pytest.approx(value, abs=1e-12)
-        assert sampled.error(slope) == pytest.approx(error, abs=1e-12)
+def test_errors_of_the_points_add_to_what_interpolation_misses():
+    exact, measured = (Sampled(SLOPES, np.sqrt(SLOPES), np.full(10, e)) for e in (0.0, 0.1))
+    for slope in (0.01, 1.0, 3.0, 70.0, 1e5):
+        assert measured.error(slope) - exact.error(slope) == pytest.approx(0.1, abs=1e-12)
+
+
+def test_a_straight_line_misses_nothing():
+    line = Sampled(SLOPES, np.log(SLOPES), np.zeros(10))
+    assert max(line.error(slope) for slope in (1.0, 3.0, 70.0)) < 1e-12
 
 
 def test_the_curve_is_constant_beyond_its_ends():
-    sampled = Sampled(SLOPES, np.sqrt(SLOPES), np.full(10, 0.1))
+    sampled = Sampled(SLOPES, np.sqrt(SLOPES), np.zeros(10))
     for slope, end in ((0.01, 1.0), (1e5, 1000.0)):
         assert sampled(slope) == pytest.approx(np.sqrt(end), rel=1e-12)
-        assert sampled.error(slope) == pytest.approx(0.1, abs=1e-12)
+        assert sampled.error(slope) == sampled.error(end)

@@ -67,8 +67,8 @@ def kits(tmp_path: Path) -> Path:
          r"v_th = 0.02 V lies at 2.1 V on the chip, and of its 1.8 V .* voltage_scale below 45"),
         ({SPEED: "speed_up = [3e4]"}, "", r"t_ref = 0.002 s is 6.67e-08 s on the chip .*comparator"
          r" and reset need 1e-07 s: it takes a speed-up of at most 2e\+04, or t_ref = 0"),
-        ({SPEED: "speed_up = [1e6]", '"2 ms"': '"0 ms"'}, "", "the comparator is slower; a longer"
-         " t_ref or a smaller speed-up leaves it the time"),
+        ({SPEED: "speed_up = [1e6]", '"2 ms"': '"0 ms"'}, "", "a longer t_ref or a smaller"
+         " speed-up leaves them the time"),
         ({SPEED: SPEED + "\ncelsius = 300"}, "", "generic180 has no subthreshold range at 300 C"),
         ({SPEED: SPEED + '\ncorner = "slow"'}, "", "mine.toml: .spice.: corner of generic180 must"
          " be one of typical, ff, ss, fs, sf, not 'slow'"),
