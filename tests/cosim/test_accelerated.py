@@ -9,7 +9,7 @@ import pytest
 from rheobase.analog.technology import generic180
 from rheobase.cosim.budget import Point, Term
 from rheobase.cosim.experiment import Experiment, load
-from rheobase.cosim.substrates import accelerated, circuit_renewal, spice
+from rheobase.cosim.substrates import accelerated, circuit_constant, circuit_renewal, spice
 from rheobase.cosim.verify import Run, verify
 from rheobase.models.neuron import LIF
 from rheobase.models.stimulus import WhiteNoise
@@ -60,7 +60,7 @@ def judge(
 ) -> Run:
     """Play `chips`; look for the dynamic range, which is not judged, at two drives."""
     monkeypatch.setattr(spice, "made", lambda neuron, process, speed, scale, offset: chips[speed])
-    monkeypatch.setattr(spice, "grid", lambda neuron, drives: np.array([24e-3, 40e-3]))
+    monkeypatch.setattr(circuit_constant, "grid", lambda neuron, drives: np.array([24e-3, 40e-3]))
     return verify([experiment], lambda text: None)
 
 

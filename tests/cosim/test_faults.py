@@ -19,8 +19,8 @@ from rheobase.analog.technology import generic180
 from rheobase.cosim.budget import overall
 from rheobase.cosim.engines.cxxrtl import CxxrtlCore
 from rheobase.cosim.experiment import Experiment, load
+from rheobase.cosim.substrates import circuit_constant, reference, rtl, spice, theory
 from rheobase.cosim.substrates import law as laws_of_rtl
-from rheobase.cosim.substrates import reference, rtl, spice, theory
 from rheobase.cosim.substrates.core import realise
 from rheobase.cosim.verify import Run, verify
 from rheobase.hdl.neuron_core import NeuronCore
@@ -222,7 +222,7 @@ def chip() -> spice.Chip:
 def build(monkeypatch: pytest.MonkeyPatch, chip: spice.Chip) -> None:
     """Play `chip`; look for the dynamic range, which is not judged, at two drives instead of 60."""
     monkeypatch.setattr(spice, "made", lambda *arguments: chip)
-    monkeypatch.setattr(spice, "grid", lambda neuron, drives: np.array([24e-3, 40e-3]))
+    monkeypatch.setattr(circuit_constant, "grid", lambda neuron, drives: np.array([24e-3, 40e-3]))
 
 
 def test_a_sound_circuit_agrees(
