@@ -198,8 +198,12 @@ def partners(place: Place, replays: list[Replay], uncertain: str = "") -> Findin
     low, high = min(r.lags[0] for r in replays), max(r.lags[1] for r in replays)
     between = f"{show(low, 's', 2)} and {show(high, 's', 2)}"
     moved = " or ".join(filter(None, (f"a comparator's lag between {between}", uncertain)))
-    term = Term(f"spikes moved by {moved}", "model", allowed)
+    pairs = 2 * max(predicted, 1)  # a spike that is moved leaves one of each train alone
+    share = allowed / pairs
+    terms = (
+        Term(f"spikes moved by {moved}", "model", share),
+        Term("the number of these", "statistical", max(predicted, 1), "binomial", share=share),
+    )
     at = f"{spikes} spikes, {predicted} of the equation"
-    resolution = place.experiment.check.spikes * predicted
-    point = Point(at, alone, 0, (term,), resolution)
-    return Findings(checks=[place.check("spikes without a partner", "", (point,))])
+    point = Point(at, alone / pairs, 0, terms, place.experiment.check.spikes / 2)
+    return Findings(checks=[place.check("share of spikes without a partner", "", (point,))])

@@ -106,7 +106,7 @@ def test_a_doubled_capacitor_at_one_speed(
     found = disagreeing(run)
     assert {setting for setting, _ in found} == {"speed-up 3000"}
     assert {observable for _, observable in found} >= {
-        "rate", "ISI distribution", "spikes without a partner",
+        "rate", "ISI distribution", "share of spikes without a partner",
         "rate * tau_m over that of speed-up 1000", "intervals / tau_m against speed-up 1000",
     }  # fmt: skip
     assert {"every prediction holds up to speed-up": "1000"} in [

@@ -231,7 +231,10 @@ def test_a_sound_circuit_agrees(
     build(monkeypatch, chip)
     run = judge(write(ANALOG))
     assert run.verdict == "agree"
-    assert {c.observable for c in run.findings.checks} > {"rate", "spikes without a partner"}
+    assert {c.observable for c in run.findings.checks} > {
+        "rate",
+        "share of spikes without a partner",
+    }
 
 
 @pytest.mark.parametrize(
@@ -274,7 +277,7 @@ def test_under_noise_a_wrong_trip_point_costs_spikes(
     write: Write, monkeypatch: pytest.MonkeyPatch, chip: spice.Chip
 ) -> None:
     build(monkeypatch, replace(chip, lif=CIRCUITS["trip +2 mV"](chip.lif)))
-    caught = {"f-I: rate", "noise: spikes without a partner"}
+    caught = {"f-I: rate", "noise: share of spikes without a partner"}
     assert disagreeing(judge(write(ANALOG))) == caught
 
 

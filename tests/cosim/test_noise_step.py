@@ -134,7 +134,7 @@ def test_the_circuit(write: Write, monkeypatch: pytest.MonkeyPatch, fault: str |
     played = chip if fault is None else replace(chip, lif=replace(chip.lif, c_m=2 * chip.lif.c_m))
     monkeypatch.setattr(spice, "made", lambda *arguments: played)
     run = judge(write(TEXT + SPICE))
-    caught = {"spikes without a partner", TOTAL}
+    caught = {"share of spikes without a partner", TOTAL}
     assert disagreeing(run) - {PSTH} == (set() if fault is None else caught)
     if fault is None:
         assert run.verdict == "agree"

@@ -43,7 +43,10 @@ cv = 0.8
 isi = 0.45
 spikes = 0.5
 """
-PARTNERS, LINEAR = "spikes without a partner", "rate of a linear circuit against shot noise"
+PARTNERS, LINEAR = (
+    "share of spikes without a partner",
+    "rate of a linear circuit against shot noise",
+)
 
 
 @pytest.fixture(scope="module")
