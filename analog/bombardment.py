@@ -71,8 +71,9 @@ def charges(
 
 
 def simulate(
-    lif: AnalogLIF, trains: Sequence[Pulses], width: float, current: float, t_stop: float
-) -> Trace:
+    lif: AnalogLIF, trains: Sequence[Pulses], width: float, current: float, t_stop: float,
+    reltol: float = RELTOL,
+) -> Trace:  # fmt: skip
     """The neuron from its reset voltage on, a train into each of its synapses; a constant current.
 
     Raises
@@ -89,7 +90,7 @@ def simulate(
         ".save v(m) v(spike)",
     ]
     circuit = without(lif, *(f"Vp{k}" for k in range(len(trains))))
-    text = deck(lif.technology, circuit, "\n".join(lines), trapezoidal(lif.options), RELTOL)
+    text = deck(lif.technology, circuit, "\n".join(lines), trapezoidal(lif.options), reltol)
     found = ngspice.run(text, ["time", "m", "spike"], lif.technology.texts, 600.0)
     t = found["time"]
     return Trace(t, found["m"], crossing(t, found["spike"], supply / 2))
