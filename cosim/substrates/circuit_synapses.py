@@ -10,13 +10,12 @@ Theory knows linear synapses at a linear neuron. With the mean charge that a pul
 asked twice: for jumps without the diffusion approximation (`fixed_jumps`) and for white noise of
 the same mean and variance (`siegert`), both moved by what noise with the synapses' time constant
 changes (`colored_noise`; outside that formula's domain neither is asked). It is judged first by the
-equations of such a circuit, in many intervals, then by the netlist; there its budget holds what the
-equations say that it leaves out, each cause by itself and all under the same pulses.
+equations of such a circuit, in many intervals, then by the netlist; there what it leaves out is
+added, as the equations have it under the same pulses.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import ceil, hypot, inf, sqrt
 from typing import cast
 
@@ -326,25 +325,23 @@ def _against_theory(
     measured, differing = runs.number("rate", own)
 
     def checks(
-        what: str, rate: float, of_runs: float, freedom: float, left_out: tuple[Term, ...]
+        what: str, rate: float, of_runs: float, freedom: float, left_out: float
     ) -> list[Check]:
         found = []
-        for theory, predicted, terms in (
+        for theory, linear, terms in (
             ("shot noise", filtered, shot), ("diffusion", colored, diffusion)
         ):  # fmt: skip
+            predicted = linear + left_out
             error = hypot(predicted * spread / sqrt(len(own)), of_runs)
             many = Term(f"{len(own)} intervals", "statistical", error, freedom=freedom)
             point = Point(
-                f"{len(own)} intervals", rate, predicted, (*terms, *left_out, many),
+                f"{len(own)} intervals", rate, predicted, (*terms, many),
                 resolution * predicted,
             )  # fmt: skip
             found.append(place.check(f"{what} against {theory}", "Hz", (point,)))
         return found
 
-    names = ("charge varies from pulse to pulse", "OTA non-linearity", "the comparator's lag")
-    left_out = tuple(
-        Term(name, "model", abs(after - before))
-        for name, (before, after) in zip(names, pairwise(stages), strict=True)
+    linear = checks("rate of a linear circuit", stages[0], 0.0, inf, 0.0)
+    return linear + checks(
+        "rate", measured, differing, len(runs.netlist) - 1, stages[3] - stages[0]
     )
-    linear = checks("rate of a linear circuit", stages[0], 0.0, inf, ())
-    return linear + checks("rate", measured, differing, len(runs.netlist) - 1, left_out)
