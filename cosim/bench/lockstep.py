@@ -128,7 +128,7 @@ def network() -> System:
     neuron = IntegerLIF(12, 100, 0, 1, "multiply", 8, 240, input_width=11)
     core = Core(Network([neuron] * N, ANALOG, synapses))
     routes = tuple((int(rng.integers(2 * ANALOG)),) if rng.random() < 0.5 else () for _ in range(N))
-    return System(groups, core, 0, routes, 10_000, 100, 40, 10, 100, 0.2e-6, 4e-9)
+    return System(groups, core, 0, routes, 10_000, 1e-3, 40, 10, 100, 0.2e-6, 4e-9)
 
 
 def in_one_deck(system: System, folder: Path) -> None:

@@ -1,10 +1,10 @@
 # amaranth: UnusedElaboratable=no
 """A mixed-signal chip: groups of transistor neurons around a network core, on one axis of time.
 
-The axis is the chip's own seconds, in whole picoseconds, from the end of the core's reset. A tick
-of the core lasts `tick` clocks of it, so with analog neurons that are `speed_up` times faster than
-biology a tick is ``speed_up * tick * clock`` of the neurons' time: that has to be the time step for
-which the core's neurons were quantised.
+The axis is the chip's own seconds, in whole picoseconds, from the end of the core's reset. The two
+halves have one unit of time by `dt`, the time step for which the core's neurons were quantised:
+next to analog neurons that are `speed_up` times faster than biology, a tick of the core lasts
+``dt / speed_up`` of the chip's time.
 
 Analog neurons and synapses are numbered through the groups. Spikes of analog neuron k become events
 of axon ``first + k``; a spike of the core's neuron j gives a pulse to the synapses ``routes[j]``.
@@ -34,8 +34,8 @@ class System:
         The synapses that each neuron of the core drives.
     clock : int
         Period of the core's clock in ps.
-    tick : int
-        Clocks.
+    dt : float
+        Of the core's neurons, in s of the neurons' own time.
     width, gap, delay : int
         Of a pulse, after it, and of the axons from the core to the synapses, in clocks.
     step, ramp : float
@@ -48,7 +48,7 @@ class System:
     ------
     TypeError, ValueError
         With the name, the value and what is allowed; a clock too slow for the neurons; neurons of
-        different speed-ups, which no tick can be a time step of.
+        different speed-ups, or a `dt` that is no whole number of clocks.
     """
 
     groups: tuple[Group, ...]
@@ -56,7 +56,7 @@ class System:
     first: int
     routes: tuple[tuple[int, ...], ...]
     clock: int
-    tick: int
+    dt: float
     width: int
     gap: int
     delay: int
@@ -84,6 +84,12 @@ class System:
             raise ValueError(
                 f"groups must have one speed-up, not {told}: a tick is one time step of all neurons"
             )
+        clocks = self.dt / self.speed_up / (self.clock * PS)
+        if not 0.5 < clocks < float("inf") or abs(clocks - self.tick) > 1e-6 * clocks:
+            raise ValueError(
+                f"dt = {self.dt!r} s must be a whole number of clocks of {self.clock * PS:.3g} s at"
+                f" the neurons' speed-up {self.speed_up:g}, not {clocks:.6g}"
+            )
         handshake = (LATENCY + self.neurons - 1) * self.clock
         fastest = min(neuron.t_dead for group in self.groups for neuron in group.neurons)
         if handshake >= fastest / PS:
@@ -110,6 +116,16 @@ class System:
                     f" {axon - self.first}"
                 )
             before = time
+
+    @property
+    def speed_up(self) -> float:
+        """How many seconds of the neurons' time pass in one of the chip's."""
+        return self.groups[0].neurons[0].speed_up
+
+    @property
+    def tick(self) -> int:
+        """Clocks in which `dt` passes."""
+        return round(self.dt / self.speed_up / (self.clock * PS))
 
     @property
     def neurons(self) -> int:

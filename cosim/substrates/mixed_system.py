@@ -227,6 +227,7 @@ def system(
     """The two halves and the Poisson events of `steps` ticks."""
     settings = experiment.spice
     assert isinstance(settings, MixedSpiceTable) and experiment.sizes is not None
+    assert experiment.dt is not None
     timing, lif = Timing.of(experiment), neuron.chip.lif
     ticks, axons = core.made.events(steps, seed)
     late = np.random.default_rng([seed, 8]).uniform(0.0, 0.75, ticks.size)
@@ -241,7 +242,7 @@ def system(
         (group,) * experiment.sizes[transistors(experiment)],
         Core(network, weight_width=weight_width(network), events=most),
         core.axon, core.routes,
-        timing.clock, timing.tick, timing.width, timing.gap, timing.delay,
+        timing.clock, experiment.dt, timing.width, timing.gap, timing.delay,
         LONGEST * width, EDGE * width,
         tuple(zip(times[order].tolist(), axons[order].tolist(), strict=True)),
     )  # fmt: skip

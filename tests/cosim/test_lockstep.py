@@ -1,5 +1,6 @@
 """Lock-step: no spike lost or doubled, the same events each time, and every end has its reason."""
 
+import math
 import os
 import re
 import signal
@@ -34,7 +35,8 @@ from rheobase.models.integer.network import Network, Synapses
 from rheobase.models.neuron import LIF
 
 N, ANALOG = 16, 3  # neurons of the core, and of the two groups
-CLOCK, TICK, WIDTH, GAP, DELAY = 10_000, 60, 40, 10, 100  # ps, then clocks
+CLOCK, WIDTH, GAP, DELAY = 10_000, 40, 10, 100  # ps, then clocks
+DT, SPEED_UP = 0.6e-3, 1000.0
 T_STOP = 30_000_000  # ps
 ISI_BUDGET = 5e-4
 
@@ -47,7 +49,7 @@ def system() -> System:
     come five at once, when the end of a tick goes first.
     """
     neuron = LIF(tau_m=20e-3, v_th=20e-3, v_reset=10e-3, t_ref=2e-3)
-    lif = design(neuron, speed_up=1000.0)
+    lif = design(neuron, speed_up=SPEED_UP)
     kinds = ("excitatory", "inhibitory")
     cells = [dpi.design(generic180, kind, 5e-6, 0.5e-9, 0.4e-6, 0.2e-12)[0] for kind in kinds]
     drives = [lif.current(mu) for mu in (40e-3, 45e-3, 50e-3)]
@@ -63,7 +65,7 @@ def system() -> System:
     routes = tuple((j % 6, (j + 3) % 6) if j % 4 == 0 else (j % 6,) for j in range(N))
     events = tuple((1_200_000 * (4 + k // 5), ANALOG + k % 2) for k in range(25))
     return System(
-        groups, Core(network), 0, routes, CLOCK, TICK, WIDTH, GAP, DELAY, 0.2e-6, 4e-9, events
+        groups, Core(network), 0, routes, CLOCK, DT, WIDTH, GAP, DELAY, 0.2e-6, 4e-9, events
     )
 
 
@@ -96,7 +98,7 @@ def test_every_spike_comes_through_once(system: System, record: Record) -> None:
     fired = record.events["analog"].rises[1]
     assert all(np.count_nonzero(fired == k) >= 2 for k in range(ANALOG))
     assert record.events["spike"].numbers.size >= 30
-    assert record.events["arrival"].numbers.size > T_STOP // (TICK * CLOCK)
+    assert record.events["arrival"].numbers.size > T_STOP * PS // (DT / SPEED_UP)
     assert set(record.events["pulse"].numbers) == set(range(6))
 
 
@@ -300,7 +302,7 @@ def test_a_neuron_that_fires_during_its_handshake_ends_the_run(
     small: System, tmp_path: Path
 ) -> None:
     """A latch that stays set holds the acknowledge; with long ticks one waits long for its end."""
-    patient = replace(small, tick=10 * TICK)
+    patient = replace(small, dt=10 * DT)
     path = emit.convert(patient.circuit(), CORE).write(tmp_path)
     old, new, _ = FAULTS["a latch is not cleared"]
     path.write_text(re.sub(old, new, path.read_text()))
@@ -402,7 +404,10 @@ def test_a_deck_that_ngspice_refuses_is_the_reason(small: System, tmp_path: Path
         ({"events": ((0, 5),)}, r"events\[0\] must be of axon 0 .. 4, which exist, not 5"),
         ({"events": ((0, 2),)}, r"events\[0\] must not be of axon 2, that of analog neuron 2"),
         ({"events": ((9, 3), (8, 3))}, r"events\[1\] must be at 9 ps or later, not 8"),
-        ({"tick": 16}, "tick must be in 17"),
+        ({"dt": 0.16e-3}, "tick must be in 17"),
+        ({"dt": 0.605e-3}, "dt = 0.000605 s must be .* of clocks of 1e-08 s at .* 1000, not 60.5"),
+        ({"dt": 0.0}, "dt = 0.0 s must be a whole number of clocks"),
+        ({"dt": math.nan}, "dt = nan s must be a whole number of clocks"),
         ({"ramp": 1e-6}, "ramp must be > 0 s and < 4e-07 s"),
         ({"delay": 0}, "delay must be in 1"),
     ],
