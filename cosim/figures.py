@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..models.units import show
 from .findings import Curve
@@ -113,6 +114,19 @@ def _raster(curves: list[Curve]) -> str:
     return svg(figure)
 
 
+def _spikes(curves: list[Curve]) -> str:
+    """The spikes of populations, whose neurons have numbers of their own."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.subplots()
+    for curve in curves:
+        colour = COLOUR[curve.substrate]
+        axes.plot(curve.x, curve.y, "|", color=colour, ms=4, label=_alone(curve))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _labels(axes, curves[0])
+    figure.legend(loc="outside upper center", ncols=2)
+    return svg(figure)
+
+
 def _energy(curves: list[Curve]) -> str:
     """A bar for each setting, of its blocks end to end, each bar in shares of its total."""
     bars = _by(curves, lambda c: c.setting)
@@ -153,6 +167,9 @@ _PANELS: dict[str, tuple[str, Callable[[Curve], str], int, tuple[float, float]]]
     "rates": (
         "Rates of the populations: measured for each seed, and predicted", _together, 2, (5, 3),
     ),
+    "closed loop": (
+        "Rates of the populations in each piece of the run, and predicted", _together, 2, (5, 3),
+    ),
     "isi": ("Inter-spike intervals: measured, and the predicted distribution", _alone, 3, (4, 2.6)),
     "leak": (
         "Current of the leak into the membrane: measured, and the linear leak with the same slope",
@@ -186,6 +203,8 @@ def draw(curves: list[Curve]) -> dict[str, list[tuple[str, str]]]:
             for figure, group in _by(mine, lambda c: c.figure).items():
                 if figure == "raster":
                     found.append(("Output spikes beside the published ones", _raster(group)))
+                elif figure == "spikes":
+                    found.append(("Spikes of the closed loop", _spikes(group)))
                 elif figure == "energy":
                     caption = (
                         "Energy of the transistors by block, at 1.5 rheobases, mirrors included"

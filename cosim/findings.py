@@ -64,8 +64,8 @@ class Curve:
 
     Parameters
     ----------
-    figure : {"f-I", "rates", "isi", "density", "psth", "own trace", "common trace", "raster",
-        "leak", "energy"}
+    figure : {"f-I", "rates", "closed loop", "spikes", "isi", "density", "psth", "own trace",
+        "common trace", "raster", "leak", "energy"}
     experiment, stimulus, substrate, setting : str
         Where it comes from.
     kind : {"measured", "predicted"}

@@ -23,19 +23,20 @@ from pathlib import Path
 import numpy as np
 
 from ..budget import Check, Point, Term
-from ..findings import Cause, Explanation, Findings
+from ..findings import Cause, Curve, Explanation, Findings
 from ..lockstep.record import Record
 from ..lockstep.run import Simulator
 from ..lockstep.run import run as run_lockstep
 from ..network_experiment import NetworkExperiment
 from ..network_rates import OtherLaw, Rates, predict
-from ..observables import Floats
+from ..observables import Floats, Ints
 from .mixed_neuron import Heard, MixedNeuron, designed
 from .mixed_system import Timing, Wired, sources, system, transistors, wired
 from .network import Bench, quantised, reference_rates, stepped, theory
 
 FACTORS = (0.7, 0.85, 1.0, 1.2, 1.4)  # of the rates heard, at which the equations are asked
 PIECES = 20  # of a run: their scatter is the statistical error
+SHOWN = 1.0  # s, whose spikes the report draws
 _PS = 1e-12
 
 
@@ -159,17 +160,11 @@ def judge(bench: Bench, expected: Predicted, core: Wired, record: Record) -> Non
     speed_up = experiment.spice.speed_up
     correlated = reference.mean(axis=0) / digital.ideal - 1
     spread = reference.std(axis=0, ddof=1) / np.sqrt(len(reference)) / digital.ideal
-    edges = np.linspace(bench.transient, bench.seconds, PIECES + 1) / speed_up / _PS
+    edges = np.linspace(bench.transient, bench.seconds, PIECES + 1)
     for k, name in enumerate(experiment.names):
-        if k == one:
-            times, _ = record.events["analog"].rises
-        else:
-            spikes = record.events["spike"]
-            first = core.starts[k]
-            mine = (spikes.numbers >= first) & (spikes.numbers < first + experiment.sizes[k])
-            times = spikes.times[mine]
+        times, neurons = _spikes(experiment, core, record, k)
         counts = np.histogram(times, edges)[0]
-        found = counts / (experiment.sizes[k] * (edges[1] - edges[0]) * _PS * speed_up)
+        found = counts / (experiment.sizes[k] * (edges[1] - edges[0]))
         rate, error = float(rates.quantised[k]), float(rates.quantised_error[k])
         left_out = abs(float(correlated[k])) + float(spread[k])
         standard = float(found.std(ddof=1) / np.sqrt(PIECES))
@@ -199,7 +194,34 @@ def judge(bench: Bench, expected: Predicted, core: Wired, record: Record) -> Non
         bench.findings.explanations.append(
             Explanation(*where, float(digital.white[k]), causes, point.measured)
         )
+        of = experiment.name, name, substrate, setting
+        middles, line = (edges[:-1] + edges[1:]) / 2, np.full(PIECES, rate)
+        shown = (times >= bench.transient) & (times < bench.transient + SHOWN)
+        above = sum(experiment.sizes[:k])
+        bench.findings.curves += [
+            Curve("closed loop", *of, "measured", middles, found, "time (s)", "rate (Hz)"),
+            Curve("closed loop", *of, "predicted", middles, line, "time (s)", "rate (Hz)"),
+            Curve(
+                "spikes", *of, "measured", times[shown], above + neurons[shown], "time (s)",
+                "neuron",
+            ),
+        ]  # fmt: skip
     _relayed(bench, core, record)
+
+
+def _spikes(
+    experiment: NetworkExperiment, core: Wired, record: Record, k: int
+) -> tuple[Floats, Ints]:
+    """Times, in s of the neurons' time, of a population's spikes, and which of its neurons."""
+    assert experiment.sizes is not None and experiment.spice is not None
+    if k == transistors(experiment):
+        times, neurons = record.events["analog"].rises
+    else:
+        spikes = record.events["spike"]
+        neurons = spikes.numbers - core.starts[k]
+        mine = (neurons >= 0) & (neurons < experiment.sizes[k])
+        times, neurons = spikes.times[mine], neurons[mine]
+    return times * (_PS * experiment.spice.speed_up), neurons
 
 
 def _relayed(bench: Bench, core: Wired, record: Record) -> None:

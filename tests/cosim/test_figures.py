@@ -21,3 +21,15 @@ def test_energy_is_a_bar_of_blocks_for_each_setting() -> None:
     for block in ("leak", "comparator", "refractory"):
         assert svg.count(f">{block}<") == 1
     assert "400 fJ" not in svg  # too small a share to be labelled
+
+
+def test_spikes_of_populations_share_a_figure_and_have_a_legend() -> None:
+    curves = [
+        Curve("spikes", "e", name, substrate, "dt 1 ms", "measured", np.array([0.1, 0.2]),
+              np.array([number, number]), "time (s)", "neuron")
+        for number, (name, substrate) in enumerate((("E", "spice"), ("I", "rtl")))
+    ]  # fmt: skip
+    ((caption, svg),) = figures.draw(curves)["e"]
+    assert caption == "Spikes of the closed loop"
+    for text in ("E: spice, dt 1 ms", "I: rtl, dt 1 ms", "time (s)", "neuron"):
+        assert svg.count(f">{text}<") == 1

@@ -107,6 +107,12 @@ def test_the_loop_has_the_rates_of_mean_field_and_a_halved_coupling_has_not(
         ]  # fmt: skip
         assert overall(checks, 0.999) == verdict, edit
         assert checks[-1].points[0].measured > 100  # spikes of relays
+        drawn = {(c.figure, c.stimulus, c.kind): c for c in judged.findings.curves}
+        for k, check in enumerate(checks[:2]):
+            rates = drawn["closed loop", check.stimulus, "measured"].y
+            assert np.mean(rates) == pytest.approx(check.points[0].measured)
+            neurons = drawn["spikes", check.stimulus, "measured"].y
+            assert np.array_equal(np.unique(neurons), np.arange(2 * k, 2 + 16 * k))
 
 
 @pytest.mark.parametrize(
