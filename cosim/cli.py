@@ -81,7 +81,7 @@ def _verilog(args: argparse.Namespace) -> int:
     from ..hdl.neurons import datapath
     from ..hdl.neurons.kinds import KINDS
     from ..hdl.pipeline import Pipeline
-    from .experiment import RtlTable
+    from .substrate_tables import RtlTable
     from .substrates.core import realise
 
     if args.datapath is not None:

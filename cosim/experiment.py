@@ -7,235 +7,17 @@ import re
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
-from ..analog.pdk import named
-from ..analog.technology import Technology, generic180
 from ..models import stimulus as st
-from ..models.integer.laws import Rounding
 from ..models.neuron import LIF
-from .neuron_table import (
-    Ampere,
-    ExperimentError,
-    Hertz,
-    NeuronTable,
-    Second,
-    Table,
-    Volt,
-    make_neuron,
-    quantity,
-    read_toml,
-    show_neuron,
-)
-
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-PositiveReal = Annotated[float, msgspec.Meta(gt=0)]
-Seed = Annotated[int, msgspec.Meta(ge=0)]
-Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-SubstrateName = Literal["theory", "reference", "rtl", "spice"]
-
-
-class _StimulusTable(Table, kw_only=True, tag_field="kind", frozen=True):
-    name: str
-    on: tuple[SubstrateName, ...] = ("theory", "reference", "rtl", "spice")
-
-
-class SweepTable(Table, rename={"start": "from", "stop": "to"}, frozen=True):
-    """Equally spaced drives."""
-
-    start: Volt
-    stop: Volt
-    count: Annotated[int, msgspec.Meta(ge=2)]
-
-
-class ConstantTable(_StimulusTable, tag="constant current", frozen=True):
-    """Constant drives: ``mu`` (R I) and a ``sweep`` of them, or ``current``."""
-
-    mu: tuple[Volt, ...] = ()
-    sweep: SweepTable | None = None
-    current: tuple[Ampere, ...] = ()
-
-
-class WhiteNoiseTable(_StimulusTable, tag="white noise", frozen=True):
-    """Gaussian white noise in Brunel's convention."""
-
-    mu: Volt
-    sigma: Volt
-
-
-class NoiseStepTable(_StimulusTable, tag="noise step", frozen=True):
-    """White noise that changes at `at`: `mu` and `sigma` before and after it; many trials."""
-
-    mu: tuple[Volt, Volt]
-    sigma: tuple[Volt, Volt]
-    at: Second
-    duration: Second
-    bin: Second
-
-
-class PoissonTable(_StimulusTable, tag="poisson", frozen=True):
-    """Poisson synapses."""
-
-    rates: tuple[Hertz, ...]
-    weights: tuple[Volt, ...]
-    mu: Volt = Volt(0.0)
-
-
-class SynapsesTable(_StimulusTable, kw_only=True, tag="poisson synapses", frozen=True):
-    """Poisson events into the DPI synapses of a transistor neuron."""
-
-    rates: tuple[Hertz, ...]
-    weights: tuple[Volt, ...]
-    tau_s: Second
-    mu: Volt = Volt(0.0)
-    on: tuple[Literal["spice"], ...] = ("spice",)
-
-
-class OpenSynapseTable(_StimulusTable, kw_only=True, tag="open synapse", frozen=True):
-    """Constant drives beside a conductance synapse that a regular train of pulses keeps open."""
-
-    rate: Hertz
-    conductance: PositiveReal
-    tau_s: Second
-    v_rev: Volt
-    mu: tuple[Volt, ...]
-    on: tuple[Literal["spice"], ...] = ("spice",)
-
-
-class SpikesTable(_StimulusTable, tag="input spikes", frozen=True):
-    """Given input spikes, pulses of drive.
-
-    `published` lists the output spikes, in time steps, that others found; `expect` names the one
-    of them that a substrate must give.
-    """
-
-    times: tuple[Second, ...]
-    amplitude: Volt
-    width: Second
-    duration: Second
-    published: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
-    expect: dict[SubstrateName, str] = msgspec.field(default_factory=dict)
-
-
-class RecordedTable(_StimulusTable, tag="recorded current", frozen=True):
-    """A recorded current from ``.npz`` (arrays t, i) or CSV (columns t, i), in SI units."""
-
-    file: str
-    sweep: int = 0
-    start: Second = Second(0.0)
-    stop: Second | None = None
-
-
-StimulusTable = (
-    ConstantTable
-    | WhiteNoiseTable
-    | NoiseStepTable
-    | PoissonTable
-    | SynapsesTable
-    | OpenSynapseTable
-    | SpikesTable
-    | RecordedTable
-)
-
-
-class ReferenceTable(Table, frozen=True):
-    """``[reference]``: the floating-point simulation."""
-
-    dt: Annotated[tuple[Second, ...], msgspec.Meta(min_length=1)]
-    neurons: Positive = 256
-    spikes: Positive = 20_000
-    seed: Seed = 1
-
-
-class RuleTable(Table, frozen=True):
-    """``[rtl.rule]``: an integer rule stated outright instead of quantised from the neuron."""
-
-    threshold: int
-    leak_multiplier: int
-    leak_bits: int
-    gain: float
-    v_reset: int = 0
-    refractory: int = 0
-    delay: Annotated[int, msgspec.Meta(ge=0)] = 0
-
-
-class PlatformTable(Table, kw_only=True, tag_field="platform", frozen=True):
-    """``[rtl]``: the integer core, of the neurons of a platform; options of all platforms."""
-
-    dt: Annotated[tuple[Second, ...], msgspec.Meta(min_length=1)]
-    neurons: Positive = 256
-    spikes: Positive = 20_000
-    seed: Annotated[int, msgspec.Meta(ge=1, lt=1 << 32)] = 1
-
-
-class RtlTable(PlatformTable, tag="generic", kw_only=True, frozen=True):
-    """The generic integer LIF.
-
-    `widths` are played besides `width`, each with the range of voltages of `width`.
-    """
-
-    lsb: Volt
-    width: int
-    widths: tuple[int, ...] = ()
-    leak: Literal["multiply", "shift"] = "multiply"
-    leak_bits: int = 16
-    rounding: Rounding = "nearest"
-    input_width: int = 16
-    icarus_steps: Annotated[int, msgspec.Meta(ge=0)] = 0
-    rule: RuleTable | None = None
-
-
-class LoihiTable(PlatformTable, tag="loihi", kw_only=True, frozen=True):
-    """Loihi 1, with instantaneous synapses; the flavour is "nengo" with a t_ref, else "lava"."""
-
-    lsb: Volt
-    flavour: Literal["lava", "nengo"] | None = None
-
-
-class TrueNorthTable(PlatformTable, tag="truenorth", kw_only=True, frozen=True):
-    """TrueNorth; `mask_bits` random bits raise the threshold."""
-
-    lsb: Volt
-    width: int = 20
-    mask_bits: int = 0
-
-
-class SpiNNakerTable(PlatformTable, tag="spinnaker", kw_only=True, frozen=True):
-    """SpiNNaker, with pulses of current; its LSB is 2**-15 mV."""
-
-    rounding: Literal["floor", "nearest"] = "floor"
-
-
-AnyRtlTable = RtlTable | LoihiTable | TrueNorthTable | SpiNNakerTable
-
-
-class SpiceTable(Table, frozen=True):
-    """``[spice]``: the transistor neuron.
-
-    `technology` is "generic180" or a kit that ``PDK_ROOT`` leads to, "gf180mcu" or "sky130"; its
-    typical corner unless `corner` names another; `celsius` is the chip's temperature. Gates are so
-    large that mismatch gives rest and trip point, on the chip, the standard deviation `offset`; by
-    default as small as speed wants. Of so many `chips` mismatch is drawn, at the first speed-up,
-    and calibrated: see `rheobase.cosim.chips`.
-    """
-
-    speed_up: Annotated[tuple[PositiveReal, ...], msgspec.Meta(min_length=1)] = (1.0,)
-    voltage_scale: PositiveReal = 1.0
-    technology: str = generic180.name
-    corner: str = ""
-    celsius: float = generic180.temperature
-    offset: Volt | None = None
-    chips: Annotated[int, msgspec.Meta(ge=3)] | None = None
-    dt: Second = Second(1e-4)
-    spikes: Positive = 20
-    seed: Seed = 1
-
-    def process(self) -> Technology:
-        """The technology at its corner and temperature."""
-        return named(self.technology, self.corner, self.celsius)
+from .neuron_table import NeuronTable, make_neuron, show_neuron
+from .stimulus_table import STIMULUS_TABLES, StimulusTable, SweepTable, make_stimulus, others
+from .substrate_tables import AnyRtlTable, ReferenceTable, RuleTable, SpiceTable, platform_table
+from .tables import ExperimentError, Fraction, Table, quantity, read_toml
 
 
 class CheckTable(Table, frozen=True):
@@ -339,27 +121,14 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "$.check": CheckTable,
     "$": ExperimentTable,
 }
-_PLATFORMS: dict[str, type[AnyRtlTable]] = {
-    str(table.__struct_config__.tag): table for table in get_args(AnyRtlTable)
-}
-_KINDS = {str(table.__struct_config__.tag): table for table in get_args(StimulusTable)}
-
-
-def platform_table(rtl: dict[str, Any]) -> tuple[dict[str, Any], type[AnyRtlTable]]:
-    """An ``[rtl]`` with its platform named, and the schema of that platform."""
-    platform = rtl.get("platform", "generic")
-    if platform not in _PLATFORMS:
-        names = ", ".join(map(repr, _PLATFORMS))
-        raise ValueError(f"platform = {platform!r} must be one of {names} - at `$.rtl`")
-    return {**rtl, "platform": platform}, _PLATFORMS[platform]
 
 
 def _convert(data: dict[str, Any]) -> ExperimentTable:
     """Check the file against the schema; errors say what is allowed."""
     stimuli = data.get("stimulus")
     for index, item in enumerate(stimuli if isinstance(stimuli, list) else ()):
-        if isinstance(item, dict) and item.get("kind") not in _KINDS:
-            kinds = ", ".join(map(repr, _KINDS))
+        if isinstance(item, dict) and item.get("kind") not in STIMULUS_TABLES:
+            kinds = ", ".join(map(repr, STIMULUS_TABLES))
             raise ValueError(
                 f"kind = {item.get('kind')!r} must be one of {kinds} - at `$.stimulus[{index}]`"
             )
@@ -385,7 +154,7 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
         at = re.fullmatch(r"\$\.stimulus\[(\d+)\]", where)
         tag: tuple[str, ...] = ()
         if at:
-            table, tag = _KINDS[data["stimulus"][int(at[1])]["kind"]], ("kind",)
+            table, tag = STIMULUS_TABLES[data["stimulus"][int(at[1])]["kind"]], ("kind",)
         elif where.endswith("].sweep"):
             table = SweepTable
         elif where == "$.rtl":
@@ -394,64 +163,6 @@ def _convert(data: dict[str, Any]) -> ExperimentTable:
             table = _SECTIONS[where]
         fields = ", ".join((*tag, *table.__struct_encode_fields__))
         raise ValueError(f"{error}; allowed: {fields}") from None
-
-
-def _recorded(table: RecordedTable, folder: Path) -> st.RecordedCurrent:
-    file = Path(table.file) if Path(table.file).is_absolute() else folder / table.file
-    try:
-        if file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as arrays:
-                t, i = np.asarray(arrays["t"], float), np.asarray(arrays["i"], float)
-        elif file.suffix == ".csv":
-            columns = np.genfromtxt(file, delimiter=",", names=True)
-            t, i = np.asarray(columns["t"], float), np.asarray(columns["i"], float)
-        else:
-            raise ValueError("must end in .npz or .csv")
-        if i.ndim == 2:
-            i = i[table.sweep]
-    except (OSError, KeyError, IndexError, ValueError) as error:
-        raise ValueError(f"file = {table.file!r} (arrays t and i are wanted): {error}") from None
-    stop = t[-1] if table.stop is None else table.stop
-    keep = (t >= table.start) & (t <= stop)
-    return st.RecordedCurrent(t[keep], i[keep])
-
-
-def _stimulus(table: StimulusTable, neuron: LIF, folder: Path) -> st.Stimulus:
-    match table:
-        case ConstantTable():
-            drives = tuple(map(float, table.mu))
-            if (sweep := table.sweep) is not None:
-                step = (sweep.stop - sweep.start) / (sweep.count - 1)
-                drives += tuple(sweep.start + k * step for k in range(sweep.count))
-            if bool(drives) == bool(table.current):
-                raise ValueError("give either mu (or sweep) or current")
-            return st.Constant(drives or tuple(i * neuron.resistance for i in table.current))
-        case WhiteNoiseTable():
-            return st.WhiteNoise(table.mu, table.sigma)
-        case NoiseStepTable():
-            before, after = map(st.WhiteNoise, table.mu, table.sigma)
-            return st.NoiseStep(before, after, table.at, table.duration, table.bin)
-        case PoissonTable():
-            return st.Poisson(table.rates, table.weights, table.mu)
-        case SynapsesTable():
-            return st.PoissonSynapses(table.rates, table.weights, table.tau_s, table.mu)
-        case OpenSynapseTable():
-            return st.OpenSynapse(
-                table.rate, table.conductance, table.tau_s, table.v_rev, tuple(map(float, table.mu))
-            )
-        case SpikesTable():
-            return st.InputSpikes(table.times, table.amplitude, table.width, table.duration)
-        case RecordedTable():
-            if neuron.c_m is None:
-                raise ValueError("a recorded current needs c_m in [neuron]")
-            return _recorded(table, folder)
-
-
-def _others(item: StimulusTable) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
-    """What others published for a stimulus, and whom each substrate must match."""
-    if not isinstance(item, SpikesTable):
-        return {}, {}
-    return item.published, {str(substrate): name for substrate, name in item.expect.items()}
 
 
 def _check_settings(table: ExperimentTable) -> None:
@@ -510,8 +221,8 @@ def make_experiment(data: dict[str, Any], path: Path) -> Experiment:
     stimuli = []
     for index, item in enumerate(table.stimulus):
         where = f"{path}: [[stimulus]] {index + 1} ({item.name})"
-        stimulus = _located(where, lambda item=item: _stimulus(item, neuron, path.parent))  # type: ignore[misc]
-        published, expect = _others(item)
+        stimulus = _located(where, lambda item=item: make_stimulus(item, neuron, path.parent))  # type: ignore[misc]
+        published, expect = others(item)
         for name in expect.values():
             if name not in published:
                 raise ExperimentError(f"{where}: expect = {name!r} is none of {[*published]}")

@@ -22,17 +22,19 @@ from ..models.neuron import LIF
 from ..models.reference import elements
 from ..models.reference.connectivity import FixedInDegree
 from ..models.theory import mean_field
-from .experiment import AnyRtlTable, Fraction, Positive, PositiveReal, platform_table
-from .neuron_table import (
+from .neuron_table import convert_neuron, show_neuron
+from .substrate_tables import AnyRtlTable, platform_table
+from .tables import (
     ExperimentError,
+    Fraction,
     Hertz,
+    Positive,
+    PositiveReal,
     Second,
     Table,
     Volt,
     convert,
-    convert_neuron,
     read_toml,
-    show_neuron,
 )
 
 BUILT_IN_NETWORKS = ("ei-network", "brunel-ai", "brunel-12500", "brunel-network", "mixed-network")

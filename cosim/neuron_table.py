@@ -3,47 +3,12 @@
 The schema is the classes below (msgspec structs); their fields are those of the neuron `kind`s.
 """
 
-import re
-import tomllib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from ..models.neuron import EIF, LIF, QIF, ConductanceLIF
-from ..models.units import parse, show
-
-
-class Volt(float):
-    """A voltage in V."""
-
-
-class Second(float):
-    """A time in s."""
-
-
-class Ampere(float):
-    """A current in A."""
-
-
-class Hertz(float):
-    """A frequency in Hz."""
-
-
-class Farad(float):
-    """A capacitance in F."""
-
-
-_UNIT = {Volt: "V", Second: "s", Ampere: "A", Hertz: "Hz", Farad: "F"}
-
-
-class ExperimentError(ValueError):
-    """A mistake in an experiment file: file, key, value and what is allowed."""
-
-
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of a file."""
+from ..models.units import show
+from .tables import ExperimentError, Farad, Second, Table, Volt, convert
 
 
 class NeuronTable(Table, tag_field="kind", tag="LIF", frozen=True):
@@ -103,11 +68,6 @@ _NEURON: dict[type[Table], Callable[..., Neuron]] = {
 NEURON_TABLES = {str(table.__struct_config__.tag): table for table in _NEURON}
 
 
-def quantity(kind: type[float], value: Any) -> Any:
-    """Decode a unit string for msgspec."""
-    return kind(parse(value, _UNIT[kind]))
-
-
 def make_neuron(table: AnyNeuronTable) -> Neuron:
     """The neuron that a table describes; what the table leaves out is the neuron's default."""
     given = {name: getattr(table, name) for name in table.__struct_fields__}
@@ -141,31 +101,3 @@ def convert_neuron(data: Any, where: str) -> Neuron:
         return make_neuron(convert(data, NEURON_TABLES[kind]))
     except (ValueError, TypeError) as error:
         raise ExperimentError(f"{where}: {error}") from None
-
-
-def convert(data: dict[str, Any], table: type[Any]) -> Any:
-    """Check one table against its schema; the error of an unknown field lists those allowed."""
-    try:
-        return msgspec.convert(data, table, dec_hook=quantity)
-    except msgspec.ValidationError as error:
-        if re.search(r"unknown field `\w*`$", str(error)) is None:
-            raise
-        tagged = ("kind",) if table.__struct_config__.tag else ()
-        names = ", ".join((*tagged, *table.__struct_encode_fields__))
-        raise ValueError(f"{error}; allowed: {names}") from None
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a file.
-
-    Raises
-    ------
-    ExperimentError
-        It cannot be read, or is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ExperimentError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path}: not TOML: {error}") from None

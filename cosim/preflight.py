@@ -8,8 +8,9 @@ from pathlib import Path
 from ..models.stimulus import Constant, InputSpikes, NoiseStep, Poisson, RecordedCurrent, WhiteNoise
 from ..models.theory import siegert
 from ..models.units import show
-from .experiment import AnyRtlTable, Experiment, NamedStimulus, RtlTable
+from .experiment import Experiment, NamedStimulus
 from .network_experiment import NetworkExperiment
+from .substrate_tables import AnyRtlTable, RtlTable
 from .substrates.core import every
 from .substrates.mixed_system import Timing, wired
 from .substrates.network import quantised

@@ -31,13 +31,13 @@ import numpy as np
 from ..models.stimulus import RecordedCurrent
 from ..models.units import parse, unit_of
 from .doctor import require
-from .experiment import BUILT_IN, Experiment, Positive, Seed, experiment_path, make_experiment
+from .experiment import BUILT_IN, Experiment, experiment_path, make_experiment
 from .network_experiment import BUILT_IN_NETWORKS, make_network, network_path
-from .neuron_table import ExperimentError, Table, convert, read_toml
 from .point_file import Record
 from .preflight import needs
 from .report import finite, results
 from .sweep import Point, sweep
+from .tables import ExperimentError, Positive, Seed, Table, convert, read_toml
 from .verify import CONFIDENCE, AnyExperiment, show_progress, verify
 
 MOST_SHOWN = 20  # points that do not agree; the file has all

@@ -8,9 +8,10 @@ import numpy as np
 from ...models.stimulus import NoiseStep
 from ...models.theory import fokker_planck
 from ...models.units import show
-from ..experiment import Experiment, NamedStimulus, SpiceTable
+from ..experiment import Experiment, NamedStimulus
 from ..findings import Findings
 from ..observables import Floats
+from ..substrate_tables import SpiceTable
 from . import circuit_law as law
 from . import psth
 from .chip import WORKERS, Chip, held_drive, partners, replay

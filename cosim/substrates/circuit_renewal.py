@@ -20,9 +20,10 @@ from ...models.stimulus import WhiteNoise
 from ...models.theory import fokker_planck, siegert
 from ...models.units import show
 from ..budget import Point, Term
-from ..experiment import Experiment, NamedStimulus, SpiceTable
+from ..experiment import Experiment, NamedStimulus
 from ..findings import Curve, Findings
 from ..observables import Floats, plan
+from ..substrate_tables import SpiceTable
 from . import circuit_law as law
 from .chip import Chip, Replay, held_drive
 from .place import Place

@@ -29,9 +29,10 @@ from ...models.stimulus import PoissonSynapses
 from ...models.theory import colored_noise, fixed_jumps, siegert
 from ...models.units import show
 from ..budget import Check, Point, Term
-from ..experiment import Experiment, NamedStimulus, SpiceTable
+from ..experiment import Experiment, NamedStimulus
 from ..findings import Findings
 from ..observables import Floats, plan
+from ..substrate_tables import SpiceTable
 from . import circuit_law as law
 from .chip import WORKERS, Chip, Replay, compare, partners, pieces
 from .circuit_renewal import Runs, Shape, histograms, intervals, judged, number

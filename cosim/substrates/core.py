@@ -17,16 +17,16 @@ from ...models.integer.quantised import Loss, Quantised
 from ...models.neuron import LIF
 from ...models.stimulus import Poisson, WhiteNoise
 from ...models.units import show
-from ..experiment import (
+from ..experiment import Experiment
+from ..substrate_tables import (
     AnyRtlTable,
-    Experiment,
     LoihiTable,
     RtlTable,
     RuleTable,
     SpiNNakerTable,
     TrueNorthTable,
 )
-from ..neuron_table import Volt
+from ..tables import Volt
 
 
 @dataclass(frozen=True)

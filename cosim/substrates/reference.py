@@ -20,9 +20,10 @@ from ...models.stimulus import (
 from ...models.theory import discrete_time, discrete_transient, given_input, siegert
 from ...models.units import show
 from ..budget import Point, Term
-from ..experiment import Experiment, NamedStimulus, ReferenceTable
+from ..experiment import Experiment, NamedStimulus
 from ..findings import Cause, Explanation, Findings
 from ..observables import Floats, plan
+from ..substrate_tables import ReferenceTable
 from . import psth
 from .place import (
     Place,

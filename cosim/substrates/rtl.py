@@ -41,9 +41,10 @@ from ..budget import Point, Term
 from ..engines import icarus
 from ..engines.cxxrtl import CxxrtlCore
 from ..engines.events import CoreRun
-from ..experiment import AnyRtlTable, Experiment, NamedStimulus, RtlTable
+from ..experiment import Experiment, NamedStimulus
 from ..findings import Explanation, Findings
 from ..observables import Ints, plan
+from ..substrate_tables import AnyRtlTable, RtlTable
 from . import law, psth
 from .core import Core, every
 from .place import (

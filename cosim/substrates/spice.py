@@ -30,9 +30,10 @@ from ...models.theory import given_input
 from ...models.theory.measured_leak import MeasuredNeuron
 from ...models.units import show
 from ..budget import Point, Term
-from ..experiment import Experiment, NamedStimulus, SpiceTable
+from ..experiment import Experiment, NamedStimulus
 from ..findings import Curve, Explanation, Findings, Picture
 from ..observables import Floats
+from ..substrate_tables import SpiceTable
 from . import mismatch
 from .accelerated import Speed, invariance
 from .chip import WORKERS, Chip, Replay, held_drive, made, partners, pieces, replay

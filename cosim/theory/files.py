@@ -5,7 +5,8 @@ from typing import Any
 from ...models.theory.mean_field import Network
 from ..experiment import experiment_path
 from ..network_experiment import load_network
-from ..neuron_table import ExperimentError, Neuron, convert_neuron, read_toml
+from ..neuron_table import Neuron, convert_neuron
+from ..tables import ExperimentError, read_toml
 
 
 def read_neuron(name: str, *kinds: type) -> Any:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rheobase.cosim.cli import main
-from rheobase.cosim.neuron_table import ExperimentError
 from rheobase.cosim.sweep_file import read
+from rheobase.cosim.tables import ExperimentError
 
 MINE = """
 title = "small"
