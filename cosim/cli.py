@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 50  # mismatches of golden vectors
 KEPT = {  # by Ctrl-C
     "bench": "what was printed was measured",
+    "cosim": "what was recorded is kept",
     "sweep": "finished points are kept",
 }
 USAGE = 2  # exit code of a mistake in what was asked for; 1 means that a check did not agree
@@ -190,6 +191,22 @@ def _sweep(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _cosim(args: argparse.Namespace) -> int:
+    from .closed_loop import run
+    from .network_experiment import load_network
+    from .preflight import require_playable
+
+    experiment = load_network(args.experiment)
+    if experiment.spice is None:
+        raise ValueError(
+            f'{experiment.path}: has no [[population]] with on = "spice", so there is nothing to'
+            " couple"
+        )
+    require_playable([experiment])
+    require_ready([experiment], None)
+    return run(args, experiment)
+
+
 def _technology(args: argparse.Namespace) -> int:
     from .technology import run
 
@@ -301,6 +318,23 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--workers", type=int, metavar="N", help="processes (default: all cores)")
     where.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler: tcp://host:port")
     sweep.add_argument("--quiet", action="store_true", help="show no progress")
+
+    cosim = add(
+        "cosim", _cosim,
+        "run transistor neurons and a network core in lock-step; leave waves, spikes and logs",
+    )  # fmt: skip
+    cosim.add_argument(
+        "experiment", metavar="NETWORK",
+        help='a network file with a population that is on = "spice", or mixed-network',
+    )  # fmt: skip
+    cosim.add_argument(
+        "--seconds", metavar="TIME",
+        help='of the neurons\' own time, such as "0.5 s" (default: what the file says)',
+    )  # fmt: skip
+    cosim.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="new, for all that it leaves"
+    )  # fmt: skip
+    cosim.add_argument("--quiet", action="store_true", help="show no progress")
 
     fpga = add(
         "fpga", _fpga, "synthesise, place and route a core: resources, fmax, rates; bitstreams"

@@ -7,6 +7,9 @@ the voltages, and what `waves` makes of them.
 import json
 import logging
 import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGALRM
 from typing import Literal
@@ -41,6 +44,7 @@ def run(
     verilog: str | os.PathLike[str] | None = None,
     timeout: float = 600.0,
     simulator: Simulator = "icarus",
+    progress: Callable[[int], None] = lambda time: None,
 ) -> Record:
     """Simulate both halves up to a time.
 
@@ -59,6 +63,8 @@ def run(
     simulator : {"icarus", "verilator"}
         Verilator needs some seconds to compile, and is then some ten times faster; a register
         without a value is 0 in it, not unknown. Events are the same.
+    progress : callable
+        Called every second with the time of the last event, in ps, from a thread of its own.
 
     Returns
     -------
@@ -107,7 +113,8 @@ def run(
         "timeout": timeout,
     }
     (target / "job.json").write_text(json.dumps(job))
-    told = _simulate(source, target.resolve(), simulator)
+    with _watched(target / "events.csv", progress):
+        told = _simulate(source, target.resolve(), simulator)
     record, reason = read(target)
     if reason is not None:
         if not (target / "outcome.json").exists():
@@ -116,6 +123,29 @@ def run(
     if wrong := violations(system, record):
         raise LockstepError("; ".join(wrong), record)
     return record
+
+
+@contextmanager
+def _watched(log: Path, progress: Callable[[int], None]) -> Iterator[None]:
+    """Tell `progress` how far the log has come."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(1.0):
+            if log.exists():
+                with log.open("rb") as file:
+                    file.seek(max(0, log.stat().st_size - 200))
+                    *whole, _ = file.read().split(b"\n")
+                if len(whole) > 1:
+                    progress(int(whole[-1].split(b",")[0]))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _simulate(source: Path, folder: Path, simulator: Simulator) -> str:

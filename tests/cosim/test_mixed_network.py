@@ -1,7 +1,12 @@
 """Transistor neurons and a core in one loop: wiring, rates as predicted, faults, mistakes."""
 
+import csv
+import json
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +14,13 @@ import pytest
 from rheobase.cosim.budget import overall
 from rheobase.cosim.cli import main
 from rheobase.cosim.findings import Findings
+from rheobase.cosim.lockstep.record import Record
+from rheobase.cosim.lockstep.run import LockstepError
 from rheobase.cosim.network_experiment import NetworkExperiment, load_network
 from rheobase.cosim.preflight import require_playable
 from rheobase.cosim.substrates import mixed
 from rheobase.cosim.substrates.mixed import Predicted
-from rheobase.cosim.substrates.mixed_system import Timing, sources, wired
+from rheobase.cosim.substrates.mixed_system import Timing, sources, system, wired
 from rheobase.cosim.substrates.network import Bench
 
 FILE = """
@@ -98,7 +105,9 @@ def test_the_loop_has_the_rates_of_mean_field_and_a_halved_coupling_has_not(
     bench, prediction = expected
     for edit, verdict in (("6 mV", "agree"), ("3 mV", "disagree")):
         built = described(tmp_path, ('weight = "6 mV"', f'weight = "{edit}"'))
-        core, record = mixed.played(built, prediction.neuron, bench.steps)
+        core = wired(built, bench.seeds[0])
+        both = system(built, core, prediction.neuron, bench.steps, bench.seeds[0])
+        record = mixed.played(built, both, bench.steps, tmp_path / edit, lambda _: None)
         judged = replace(bench, findings=Findings())
         mixed.judge(judged, prediction, core, record)
         checks = judged.findings.checks
@@ -139,6 +148,68 @@ def test_what_cannot_be_one_loop_is_one_error(
     assert main(["verify", str(tmp_path / "small.toml"), "--quiet"]) == 2
     err = capsys.readouterr().err
     assert message in err and "small.toml" in err and len(err.splitlines()) == 1
+
+
+def test_a_loop_leaves_waves_and_spikes_also_if_it_ends_early(
+    expected: tuple[Bench, Predicted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """``rheobase cosim``."""
+    _, prediction = expected
+    monkeypatch.setattr(mixed, "designed_for", lambda *_: prediction.neuron)
+    described(tmp_path)
+    command = ["cosim", str(tmp_path / "small.toml"), "--seconds", "0.2 s", "--json", "--quiet"]
+    assert main([*command, "--output", str(tmp_path / "loop")]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["seconds"] == pytest.approx(0.2) and answer["grants"] > 100
+    with (tmp_path / "loop" / "spikes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    times = [float(row["time"]) for row in rows]
+    assert times == sorted(times) and 0.1 < times[-1] < 0.2
+    counts = Counter(row["population"] for row in rows)
+    for name, size in (("E", 2), ("I", 16)):
+        told = answer["populations"][name]
+        assert told["spikes"] == counts[name] > 0
+        assert told["rate"] == pytest.approx(counts[name] / (size * 0.2))
+    waves = (tmp_path / "loop" / "waves.vcd").read_text()
+    assert re.search(r"^r\S+ m1$", waves, re.M) and answer["files"] == [
+        str(tmp_path / "loop" / name) for name in ("spikes.csv", "waves.vcd", "waves.gtkw")
+    ]
+
+    assert main([*command, "--output", str(tmp_path / "loop")]) == 2
+    assert "loop: has files already; name a new folder" in capsys.readouterr().err
+
+    played = mixed.played
+
+    def dies(*given: Any) -> Record:
+        raise LockstepError("group 0 died", played(*given))
+
+    monkeypatch.setattr(mixed, "played", dies)
+    assert main([*command, "--output", str(tmp_path / "dead")]) == 2
+    assert f"group 0 died; what was recorded is in {tmp_path / 'dead'}" in capsys.readouterr().err
+    assert (tmp_path / "dead" / "waves.vcd").exists() and (
+        tmp_path / "dead" / "spikes.csv"
+    ).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["small.toml", "--seconds", "0.1 ms"], "--seconds must be at least dt = 1 ms, not 0.1 ms"),
+        (["small.toml", "--seconds", "2"], "2 has no unit"),
+        (["ei-network"], 'has no [[population]] with on = "spice", so there is nothing to couple'),
+    ],
+)
+def test_a_loop_that_cannot_be_is_one_error(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    described(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["cosim", *words, "--output", "loop", "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert message in err and len(err.splitlines()) == 1
+    assert not (tmp_path / "loop").exists()
 
 
 def test_delays_to_the_transistors_are_one(tmp_path: Path) -> None:
