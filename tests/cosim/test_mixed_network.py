@@ -187,16 +187,14 @@ def test_a_loop_leaves_waves_and_spikes_also_if_it_ends_early(
     monkeypatch.setattr(mixed, "played", dies)
     assert main([*command, "--output", str(tmp_path / "dead")]) == 2
     assert f"group 0 died; what was recorded is in {tmp_path / 'dead'}" in capsys.readouterr().err
-    assert (tmp_path / "dead" / "waves.vcd").exists() and (
-        tmp_path / "dead" / "spikes.csv"
-    ).exists()
+    assert all((tmp_path / "dead" / name).exists() for name in ("waves.vcd", "spikes.csv"))
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["small.toml", "--seconds", "0.1 ms"], "--seconds must be at least dt = 1 ms, not 0.1 ms"),
-        (["small.toml", "--seconds", "2"], "2 has no unit"),
+        (["small.toml", "--seconds", "2"], "'2' is not a quantity: write a time such as"),
         (["ei-network"], 'has no [[population]] with on = "spice", so there is nothing to couple'),
     ],
 )
