@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from rheobase.cosim import bench, doctor
-from rheobase.cosim.bench import accelerated_time, command, engines, network
+from rheobase.cosim.bench import accelerated_time, command, engines, lockstep, network
 from rheobase.cosim.bench.clock import least
 from rheobase.cosim.bench.table import Cost, LeftOut, Pace, Row, Table
 from rheobase.cosim.cli import main
@@ -229,6 +230,22 @@ def test_peers_are_measured_in_their_own_interpreter(tmp_path: Path) -> None:
     assert next(rows) == Cost(f"network, {SMALL}", "NEST", 3, "s/s", 1e-9, "5.00 Hz")
     with pytest.raises(RuntimeError, match=f"Brian2, {SMALL}: ValueError: no compiler"):
         next(rows)
+
+
+def test_a_lockstep_run_leaves_no_filter_for_the_tests_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a benchmark behind it, in the same process, finds none of its own cocotb tests."""
+    seen = []
+
+    def breaks(*_: object, **__: object) -> None:
+        seen.append(os.environ[lockstep.FILTER])
+        raise RuntimeError
+
+    monkeypatch.setattr(lockstep.run, "run", breaks)
+    with pytest.raises(RuntimeError):
+        lockstep.measure(lockstep.network(), "steps", "icarus")
+    assert seen == ["steps$"] and lockstep.FILTER not in os.environ
 
 
 def test_an_engine_with_other_spikes_is_not_timed() -> None:
