@@ -16,6 +16,8 @@ from .findings import Curve
 COLOUR = {"theory": "#222222", "reference": "#1b7837", "rtl": "#2166ac", "spice": "#b2182b"}
 _BLOCKS = ("#a6cee3", "#fdbf6f", "#b2df8a")
 MARKER = {"theory": "", "reference": "o", "rtl": "s", "spice": "^"}
+_SCATTERED = ("rates", "closed loop")  # leave no room for a legend, so it gets its own
+_LINE = 0.11  # of a panel's height, for a line of it
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rheobase",
@@ -71,7 +73,13 @@ def _panel(axes: Axes, curves: list[Curve], title: str) -> None:
         _draw(axes, curve, 1.0 if seen.index(curve.setting) == 0 else 0.6)
     _labels(axes, curves[0])
     axes.set_title(title, loc="left", fontsize=9)
-    axes.legend()
+    if curves[0].figure in _SCATTERED:
+        low, high = axes.get_ylim()
+        lines = len(axes.get_legend_handles_labels()[1])
+        axes.set_ylim(low, high + _LINE * lines * (high - low))
+        axes.legend(loc="upper left")
+    else:
+        axes.legend()
 
 
 def _by(curves: list[Curve], key: Callable[[Curve], str]) -> dict[str, list[Curve]]:
