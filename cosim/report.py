@@ -31,7 +31,7 @@ def number(value: float, unit: str, digits: int = 4) -> str:
     """A value in words: with a prefix for SI units, plainly for the rest."""
     if math.isnan(value):
         return "none"
-    if unit in ("V", "s", "A", "Hz", "F"):
+    if unit in ("V", "s", "A", "Hz", "F", "C"):
         return show(value, unit, digits)
     return f"{value:.{digits}g} {unit}".strip()
 
