@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """What lock-step costs beyond its two simulators, beside fixed steps and beside cocotbext-ams.
 
 A closed loop of four analog neurons, each in its ngspice process, and 64 neurons of the network
