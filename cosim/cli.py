@@ -194,7 +194,6 @@ def _sweep(args: argparse.Namespace) -> int:
 def _cosim(args: argparse.Namespace) -> int:
     from .closed_loop import run
     from .network_experiment import load_network
-    from .preflight import require_playable
 
     experiment = load_network(args.experiment)
     if experiment.spice is None:
@@ -202,7 +201,6 @@ def _cosim(args: argparse.Namespace) -> int:
             f'{experiment.path}: has no [[population]] with on = "spice", so there is nothing to'
             " couple"
         )
-    require_playable([experiment])
     require_ready([experiment], None)
     return run(args, experiment)
 

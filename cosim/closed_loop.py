@@ -12,9 +12,11 @@ import contextlib
 import csv
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -25,9 +27,11 @@ from .lockstep.run import LockstepError
 from .lockstep.system import System
 from .network_experiment import NetworkExperiment
 from .network_rates import predict
+from .preflight import require_playable
 from .substrates import mixed
 from .substrates.mixed_system import Wired, system, wired
 from .substrates.network import quantised
+from .tables import Second
 from .verify import show_progress
 
 SPIKES = "spikes.csv"
@@ -35,15 +39,13 @@ SPIKES = "spikes.csv"
 
 def run(args: argparse.Namespace, experiment: NetworkExperiment) -> int:
     """Run the command."""
+    if args.seconds is not None and experiment.run is not None:
+        seconds = Second(parse(args.seconds, "s"))
+        every = msgspec.structs.replace(experiment.run, seconds=seconds, transient=Second(0.0))
+        experiment = replace(experiment, run=every)
+    require_playable([experiment])
     assert experiment.run is not None and experiment.dt is not None
-    seconds, seed = float(experiment.run.seconds), experiment.run.seed
-    if args.seconds is not None:
-        seconds = parse(args.seconds, "s")
-    steps = round(seconds / experiment.dt)
-    if steps < 1:
-        raise ValueError(
-            f"--seconds must be at least dt = {show(experiment.dt, 's')}, not {args.seconds}"
-        )
+    seed, steps = experiment.run.seed, round(float(experiment.run.seconds) / experiment.dt)
     if args.output.exists() and any(args.output.iterdir()):
         raise ValueError(f"--output {args.output}: has files already; name a new folder")
     with show_progress(args.quiet) as progress:

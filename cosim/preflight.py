@@ -16,6 +16,7 @@ from .substrates.mixed_system import Timing, wired
 from .substrates.network import quantised
 
 LARGEST = 1e9  # updates of one run under noise: a few minutes, and 4 GB of input to the core
+EVENTS = 1e7  # Poisson events of lock-step, which has all of them in memory: hours of a run
 
 
 def needs(
@@ -115,11 +116,17 @@ def _check_network(network: NetworkExperiment) -> None:
             " has delta synapses"
         )
     seconds, transient = float(network.run.seconds), float(network.run.transient)
+    if not seconds >= network.dt:
+        raise ValueError(
+            f"{network.path}: seconds must be at least dt = {show(network.dt, 's')}, not"
+            f" {show(seconds, 's')}"
+        )
     if not 0 <= transient < seconds:
         raise ValueError(
             f"{network.path}: [run] transient must be >= 0 s and <"
             f" seconds = {show(seconds, 's')}, not {show(transient, 's')}"
         )
+    _check_length(network, seconds)
     for number, link in enumerate(network.projections, 1):
         where = f"{network.path}: [[projection]] {number}"
         if not float(link.in_degree).is_integer():
@@ -147,6 +154,20 @@ def _check_network(network: NetworkExperiment) -> None:
             )
     except (ValueError, TypeError) as error:
         raise ValueError(f"{network.path}: {error}") from None
+
+
+def _check_length(network: NetworkExperiment, seconds: float) -> None:
+    """Refuse a run that no memory can hold: spikes of every tick, and events of lock-step."""
+    assert network.sizes is not None and network.dt is not None
+    updates = sum(network.sizes) * seconds / network.dt
+    rates = (d.rate * d.in_degree * n for d, n in zip(network.drives, network.sizes, strict=True))
+    events = sum(rates) * seconds if network.spice is not None else 0.0
+    for what, number, most in (("updates", updates, LARGEST), ("Poisson events", events, EVENTS)):
+        if number > most:
+            raise ValueError(
+                f"{network.path}: seconds must be fewer than {show(seconds, 's')}: that is"
+                f" {number:.2g} {what}, and a run has at most {most:.2g}"
+            )
 
 
 def require_playable(

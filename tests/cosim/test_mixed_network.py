@@ -193,8 +193,11 @@ def test_a_loop_leaves_waves_and_spikes_also_if_it_ends_early(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["small.toml", "--seconds", "0.1 ms"], "--seconds must be at least dt = 1 ms, not 0.1 ms"),
+        (["small.toml", "--seconds", "0.1 ms"], "seconds must be at least dt = 1 ms, not 100 µs"),
         (["small.toml", "--seconds", "2"], "'2' is not a quantity: write a time such as"),
+        (["small.toml", "--seconds", "0 s"], "seconds must be at least dt = 1 ms, not 0 s"),
+        (["small.toml", "--seconds", "20 Ms"], "20 Ms: that is 3.6e+11 updates, and a run has at"),
+        (["small.toml", "--seconds", "10 ks"], "10 ks: that is 2.8e+07 Poisson events, and a run"),
         (["ei-network"], 'has no [[population]] with on = "spice", so there is nothing to couple'),
     ],
 )
