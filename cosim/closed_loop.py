@@ -28,6 +28,7 @@ from .lockstep.system import System
 from .network_experiment import NetworkExperiment
 from .network_rates import predict
 from .preflight import require_playable
+from .report import require_writable
 from .substrates import mixed
 from .substrates.mixed_system import Wired, system, wired
 from .substrates.network import quantised
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace, experiment: NetworkExperiment) -> int:
     require_playable([experiment])
     assert experiment.run is not None and experiment.dt is not None
     seed, steps = experiment.run.seed, round(float(experiment.run.seconds) / experiment.dt)
+    require_writable(args.output)
     if args.output.exists() and any(args.output.iterdir()):
         raise ValueError(f"--output {args.output}: has files already; name a new folder")
     with show_progress(args.quiet) as progress:

@@ -267,7 +267,7 @@ def print_table(run: Run, file: TextIO | None = None) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Fail now, not after the run, if the report cannot be written; leaves no trace.
+    """Fail now, not after the run, if a folder cannot be written to; leaves no trace.
 
     Raises
     ------
@@ -279,7 +279,7 @@ def require_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        raise OSError(f"cannot write the report to {folder}: {error.strerror}") from None
+        raise OSError(f"cannot write to {folder}: {error.strerror}") from None
 
 
 def write(run: Run, folder: Path, command: str) -> Path:

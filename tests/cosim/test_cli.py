@@ -175,7 +175,7 @@ def test_an_output_that_is_a_file(
     path, file = written(tmp_path, SMALL), tmp_path / "taken"
     file.write_text("mine")
     error = refused(capsys, "verify", path, "--quiet", "--output", file / below)
-    assert re.search(rf"cannot write the report to {file}.*: Not a directory", error)
+    assert re.search(rf"cannot write to {file}.*: Not a directory", error)
     assert file.read_text() == "mine"
     for command in ("verilog", "spice"):
         text = SMALL if command == "verilog" else SPICE
@@ -189,7 +189,7 @@ def test_an_output_that_is_closed(tmp_path: Path, capsys: pytest.CaptureFixture[
     if os.geteuid() == 0:  # to whom modes mean nothing
         closed = Path("/sys")
     error = refused(capsys, "verify", written(tmp_path, SMALL), "--output", closed / "out")
-    assert f"cannot write the report to {closed / 'out'}: " in error
+    assert f"cannot write to {closed / 'out'}: " in error
 
 
 # ------------------------------------------------------------------ tools

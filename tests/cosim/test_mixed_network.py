@@ -194,6 +194,7 @@ def test_a_loop_leaves_waves_and_spikes_also_if_it_ends_early(
     ("words", "message"),
     [
         (["small.toml", "--seconds", "0.1 ms"], "seconds must be at least dt = 1 ms, not 100 µs"),
+        (["small.toml", "--output", "small.toml/x"], "cannot write to small.toml/x: Not a direct"),
         (["small.toml", "--seconds", "2"], "'2' is not a quantity: write a time such as"),
         (["small.toml", "--seconds", "0 s"], "seconds must be at least dt = 1 ms, not 0 s"),
         (["small.toml", "--seconds", "20 Ms"], "20 Ms: that is 3.6e+11 updates, and a run has at"),
@@ -207,7 +208,8 @@ def test_a_loop_that_cannot_be_is_one_error(
 ) -> None:  # fmt: skip
     described(tmp_path)
     monkeypatch.chdir(tmp_path)
-    assert main(["cosim", *words, "--output", "loop", "--quiet"]) == 2
+    folder = [] if "--output" in words else ["--output", "loop"]
+    assert main(["cosim", *words, *folder, "--quiet"]) == 2
     err = capsys.readouterr().err
     assert message in err and len(err.splitlines()) == 1
     assert not (tmp_path / "loop").exists()
