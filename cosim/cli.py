@@ -1,10 +1,13 @@
 """The command line, ``rheobase …``. Heavy imports wait until a command needs them."""
 
 import argparse
+import contextlib
 import json
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +22,9 @@ if TYPE_CHECKING:
     from .network_experiment import NetworkExperiment
 
 MOST_SHOWN = 50  # mismatches of golden vectors
-KEPT = {  # by Ctrl-C
+KEPT = {  # by an interrupt
     "bench": "what was printed was measured",
-    "cosim": "what was recorded is kept",
+    "cosim": "what --output has by then is kept",
     "sweep": "finished points are kept",
 }
 USAGE = 2  # exit code of a mistake in what was asked for; 1 means that a check did not agree
@@ -193,10 +196,10 @@ def _sweep(args: argparse.Namespace) -> int:
 
 def _cosim(args: argparse.Namespace) -> int:
     from .closed_loop import run
-    from .network_experiment import load_network
+    from .network_experiment import NetworkExperiment
 
-    experiment = load_network(args.experiment)
-    if experiment.spice is None:
+    experiment = any_experiment(args.experiment)
+    if not isinstance(experiment, NetworkExperiment) or experiment.spice is None:
         raise ValueError(
             f'{experiment.path}: has no [[population]] with on = "spice", so there is nothing to'
             " couple"
@@ -433,13 +436,27 @@ def _add_fpga_options(fpga: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM interrupts as Ctrl-C does, so that processes of a run end with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if all agrees, 1 if not, 2 for a mistake, a missing tool or Ctrl-C."""
+    """Run a command; 0 if all agrees, 1 if not, 2 for a mistake, a missing tool or an interrupt."""
     words = sys.argv[1:] if argv is None else argv
     args = _parser().parse_args(words)
     args.typed = shlex.join(["rheobase", *words])
     try:
-        return int(args.run(args))
+        with _interruptible():
+            return int(args.run(args))
     except KeyboardInterrupt:
         kept = KEPT.get(args.command, "nothing was written")
         print(f"rheobase {args.command}: interrupted; {kept}", file=sys.stderr)

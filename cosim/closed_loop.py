@@ -4,7 +4,8 @@ The closed loop of `substrates.mixed` runs alone: no theory but the mean field, 
 transistor neurons are designed and extracted, and no verdict but that no spike was lost or doubled.
 What stays is the folder of the run: decks, Verilog, logs and ``events.csv`` (`lockstep.record`),
 one file of waves and its GTKWave save file (`lockstep.waves`), and ``spikes.csv``: time in s of the
-neurons' own time, population, neuron.
+neurons' own time, population, neuron. Waves are in the chip's time, which is shorter by the
+speed-up and begins with the end of the core's reset.
 """
 
 import argparse
@@ -20,9 +21,10 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from ..analog.granted import PS
 from ..models.units import parse, show
 from .lockstep import waves
-from .lockstep.record import Record
+from .lockstep.record import Record, read
 from .lockstep.run import LockstepError
 from .lockstep.system import System
 from .network_experiment import NetworkExperiment
@@ -41,7 +43,10 @@ SPIKES = "spikes.csv"
 def run(args: argparse.Namespace, experiment: NetworkExperiment) -> int:
     """Run the command."""
     if args.seconds is not None and experiment.run is not None:
-        seconds = Second(parse(args.seconds, "s"))
+        try:
+            seconds = Second(parse(args.seconds, "s"))
+        except ValueError as error:
+            raise ValueError(f"--seconds {error}") from None
         every = msgspec.structs.replace(experiment.run, seconds=seconds, transient=Second(0.0))
         experiment = replace(experiment, run=every)
     require_playable([experiment])
@@ -60,6 +65,9 @@ def run(args: argparse.Namespace, experiment: NetworkExperiment) -> int:
         began = time.monotonic()
         try:
             record = mixed.played(experiment, both, steps, args.output, progress)
+        except KeyboardInterrupt:
+            kept(experiment, both, core, read(args.output)[0])
+            raise
         except LockstepError as error:
             kept(experiment, both, core, error.record)
             raise RuntimeError(f"{error}; what was recorded is in {args.output}") from error
@@ -70,6 +78,7 @@ def run(args: argparse.Namespace, experiment: NetworkExperiment) -> int:
         "seconds": steps * experiment.dt,
         "wall_clock": took,
         "grants": sum(record.grants),
+        "reset": record.reset * PS,
         "populations": populations(experiment, core, record, steps * experiment.dt),
         "files": [str(file) for file in files],
     }
@@ -128,3 +137,8 @@ def told(experiment: NetworkExperiment, answer: dict[str, Any]) -> None:
         f" {answer['grants']} grants; no spike lost or doubled"
     )
     print("\n".join(answer["files"]))
+    assert experiment.spice is not None
+    print(
+        f"waves are in the chip's time, {experiment.spice.speed_up:g} times faster; it begins at"
+        f" {show(answer['reset'], 's')}"
+    )

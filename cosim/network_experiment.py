@@ -336,6 +336,12 @@ def _spice(whole: NetworkTable, on: list[str], path: Path) -> MixedSpiceTable | 
         )
     if whole.spice is None:
         return None
+    platform = (whole.rtl or {}).get("platform", "generic")
+    if platform != "generic":
+        raise ExperimentError(
+            f"{path}: [rtl] platform = {platform!r} must be 'generic' beside transistor neurons,"
+            " whose inputs pass through neurons of the core that fire in every tick"
+        )
     table: MixedSpiceTable = _checked(whole.spice, MixedSpiceTable, f"{path}: [spice]")
     try:
         table.process()

@@ -55,10 +55,13 @@ class Verify:
         """
         from .report import print_table
 
+        mistake = None
         try:
             run = self._run(experiment, verilog)
         except (ValueError, TypeError, OSError, RuntimeError) as error:
-            pytest.fail(f"rheobase: {error}", pytrace=False)
+            mistake = f"rheobase: {error}"
+        if mistake is not None:  # out here, so that the traceback is not told beside it
+            pytest.fail(mistake, pytrace=False)
         if run.verdict != "agree":
             table = io.StringIO()
             print_table(run, table)

@@ -61,7 +61,8 @@ def convert(data: dict[str, Any], table: type[Any]) -> Any:
     except msgspec.ValidationError as error:
         if re.search(r"unknown field `\w*`$", str(error)) is None:
             raise
-        tagged = ("kind",) if table.__struct_config__.tag else ()
+        tag = table.__struct_config__.tag_field
+        tagged = () if tag is None else (tag,)
         names = ", ".join((*tagged, *table.__struct_encode_fields__))
         raise ValueError(f"{error}; allowed: {names}") from None
 

@@ -88,6 +88,7 @@ class Master:
         await FallingEdge(self.dut.rst)
         alarm(0)
         self.begin = get_sim_time()
+        Path("begun.json").write_text(json.dumps({"reset": self.begin}))
 
     def read_on(self, log: TextIO) -> None:
         """Read what the log has got since: pulses, the delay of the axons before they come.
@@ -219,7 +220,6 @@ async def carry_out(master: Master) -> None:
     outcome = {
         "reason": reason,
         "reached": master.now,
-        "reset": master.begin,
         "rounds": master.rounds,
         "grants": master.grants,
     } | {name: int(value) for name, value in counters.items() if value.is_resolvable}

@@ -103,11 +103,13 @@ def read(folder: Path) -> tuple[Record, str | None]:
     if (outcome := folder / "outcome.json").exists():
         told = json.loads(outcome.read_text())
     reason = told.pop("reason")
+    begun = folder / "begun.json"
+    reset = json.loads(begun.read_text())["reset"] if begun.exists() else 0
     record = Record(
         folder,
         {kind: Events(*found) for kind, found in columns.items()},
         told.pop("reached", last),
-        told.pop("reset", 0),
+        reset,
         told.pop("rounds", 0),
         tuple(told.pop("grants", ())),
         told,

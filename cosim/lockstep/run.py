@@ -89,7 +89,7 @@ def run(
         doctor.require(tool, "lock-step")
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    for old in ("events.csv", "outcome.json"):
+    for old in ("events.csv", "begun.json", "outcome.json"):
         (target / old).unlink(missing_ok=True)
     granted.program()
     sizes = {}

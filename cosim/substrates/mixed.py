@@ -106,7 +106,7 @@ def played(
         nonlocal tenths
         if 10 * time // t_stop > tenths:
             tenths = 10 * time // t_stop
-            progress(f"{experiment.name}: lock-step, {tenths} tenths of {show(seconds, 's')}")
+            progress(f"{experiment.name}: lock-step, {10 * tenths} % of {show(seconds, 's')}")
 
     return run_lockstep(both, t_stop, folder, simulator=simulator, progress=reached)
 

@@ -124,11 +124,17 @@ class Timing:
         Raises
         ------
         ValueError
-            A tick or a pulse is no whole number of clocks; sources have different delays.
+            A tick or a pulse is no whole number of clocks, or a pulse too long for a tick; a clock
+            is no even number of ps; sources have different delays.
         """
         settings, dt = experiment.spice, experiment.dt
         assert settings is not None and dt is not None
         clock = round(settings.clock / _PS)
+        if clock < 2 or clock % 2:
+            raise ValueError(
+                "[spice] clock must be an even number of ps, >= 2 ps, not"
+                f" {show(float(settings.clock), 's')}"
+            )
         name = experiment.names[transistors(experiment)]
         delays = {float(e.delay) for e in experiment.projections if e.target == name} or {dt}
         if len(delays) > 1:
@@ -145,6 +151,11 @@ class Timing:
                 )
             counts.append(round(clocks))
         tick, width, delay = counts
+        if width + ceil(width / 4) > tick:
+            raise ValueError(
+                f"[spice] pulse must be at most 0.8 dt = {show(0.8 * dt, 's')}, not"
+                f" {show(float(settings.pulse), 's')}: a wire has a pulse and a gap for each spike"
+            )
         return cls(clock, tick, width, ceil(width / 4), delay)
 
 

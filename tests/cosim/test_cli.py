@@ -262,7 +262,8 @@ def test_an_ngspice_run_that_breaks(
     assert [*tmp_path.iterdir()] == [path]
 
 
-def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_everything(number: signal.Signals, tmp_path: Path) -> None:
     out, scratch = tmp_path / "out", tmp_path / "scratch"
     scratch.mkdir()
     text = SPICE.replace("[spice]", "[spice]\nspeed_up = [1, 10, 100, 1000]")
@@ -287,7 +288,7 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
             assert line, "it ended before it simulated the drives"
         time.sleep(0.5)
         before = time.monotonic()
-        user.send_signal(signal.SIGINT)
+        user.send_signal(number)
         stdout, stderr = user.communicate(timeout=60)
         took = time.monotonic() - before
     assert user.returncode == 2

@@ -147,7 +147,7 @@ def test_a_second_run_in_another_simulator_gives_the_same_events(
 ) -> None:
     logs = [(each.folder / "events.csv").read_text() for each in (record, verilated)]
     assert sorted(logs[0].splitlines()) == sorted(logs[1].splitlines())
-    for name in ("outcome.json", "group0.f64", "group1.f64"):
+    for name in ("begun.json", "outcome.json", "group0.f64", "group1.f64"):
         assert (verilated.folder / name).read_bytes() == (record.folder / name).read_bytes()
 
 

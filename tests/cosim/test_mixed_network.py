@@ -134,6 +134,9 @@ def test_the_loop_has_the_rates_of_mean_field_and_a_halved_coupling_has_not(
         ("in_degree = 3", "in_degree = 2.5", "in_degree of drive must be a whole number, not 2.5"),
         ('clock = "100 ns"', 'clock = "70 ns"', "dt = 1 ms must be a whole number of clocks of"),
         ('clock = "100 ns"', 'clock = "500 ns"', "clock must be shorter: a tick has 20 clocks"),
+        ('clock = "100 ns"', 'clock = "0 ns"', "[spice] clock must be an even number of ps, >= 2"),
+        ('pulse = "0.4 ms"', 'pulse = "0.9 ms"', "pulse must be at most 0.8 dt = 800 µs, not"),
+        ("width = 12", 'platform = "loihi"', "platform = 'loihi' must be 'generic' beside trans"),
         ('pulse = "0.4 ms"', "", "[spice]: Object missing required field `pulse`"),
         ("speed_up = 100", 'speed_up = 100\ncorner = "x"', "must be one of typical, ff, ss"),
         ('on = "spice"', 'on = "chip"', "Invalid enum value 'chip'"),
@@ -184,6 +187,16 @@ def test_a_loop_leaves_waves_and_spikes_also_if_it_ends_early(
     def dies(*given: Any) -> Record:
         raise LockstepError("group 0 died", played(*given))
 
+    def interrupted(*given: Any) -> Record:
+        played(*given)
+        (tmp_path / "cut" / "outcome.json").unlink()  # its process was killed
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mixed, "played", interrupted)
+    assert main([*command, "--output", str(tmp_path / "cut")]) == 2
+    assert "interrupted; what --output has by then is kept" in capsys.readouterr().err
+    assert (tmp_path / "cut" / "waves.vcd").read_text() == waves
+
     monkeypatch.setattr(mixed, "played", dies)
     assert main([*command, "--output", str(tmp_path / "dead")]) == 2
     assert f"group 0 died; what was recorded is in {tmp_path / 'dead'}" in capsys.readouterr().err
@@ -195,10 +208,11 @@ def test_a_loop_leaves_waves_and_spikes_also_if_it_ends_early(
     [
         (["small.toml", "--seconds", "0.1 ms"], "seconds must be at least dt = 1 ms, not 100 µs"),
         (["small.toml", "--output", "small.toml/x"], "cannot write to small.toml/x: Not a direct"),
-        (["small.toml", "--seconds", "2"], "'2' is not a quantity: write a time such as"),
+        (["small.toml", "--seconds", "2"], "--seconds '2' is not a quantity: write a time such as"),
         (["small.toml", "--seconds", "0 s"], "seconds must be at least dt = 1 ms, not 0 s"),
         (["small.toml", "--seconds", "20 Ms"], "20 Ms: that is 3.6e+11 updates, and a run has at"),
         (["small.toml", "--seconds", "10 ks"], "10 ks: that is 2.8e+07 Poisson events, and a run"),
+        (["fi-curve"], 'has no [[population]] with on = "spice"'),
         (["ei-network"], 'has no [[population]] with on = "spice", so there is nothing to couple'),
     ],
 )
