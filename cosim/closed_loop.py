@@ -13,7 +13,9 @@ import contextlib
 import csv
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ from .substrates import mixed
 from .substrates.mixed_system import Wired, system, wired
 from .substrates.network import quantised
 from .tables import Second
-from .verify import show_progress
+from .verify import located, show_progress
 
 SPIKES = "spikes.csv"
 
@@ -50,43 +52,50 @@ def run(args: argparse.Namespace, experiment: NetworkExperiment) -> int:
         every = msgspec.structs.replace(experiment.run, seconds=seconds, transient=Second(0.0))
         experiment = replace(experiment, run=every)
     require_playable([experiment])
-    assert experiment.run is not None and experiment.dt is not None
-    seed, steps = experiment.run.seed, round(float(experiment.run.seconds) / experiment.dt)
     require_writable(args.output)
     if args.output.exists() and any(args.output.iterdir()):
         raise ValueError(f"--output {args.output}: has files already; name a new folder")
     with show_progress(args.quiet) as progress:
-        progress(f"{experiment.name}: mean field")
-        rates = predict(quantised(experiment, seed)).quantised
-        progress(f"{experiment.name}: design and extraction of the transistor neuron")
-        neuron = mixed.designed_for(experiment, rates, seed)
-        core = wired(experiment, seed)
-        both = system(experiment, core, neuron, steps, seed)
-        began = time.monotonic()
-        try:
-            record = mixed.played(experiment, both, steps, args.output, progress)
-        except KeyboardInterrupt:
-            kept(experiment, both, core, read(args.output)[0])
-            raise
-        except LockstepError as error:
-            kept(experiment, both, core, error.record)
-            raise RuntimeError(f"{error}; what was recorded is in {args.output}") from error
-        took = time.monotonic() - began
-        progress(f"{experiment.name}: waves")
-        files = kept(experiment, both, core, record)
-    answer = {
-        "seconds": steps * experiment.dt,
-        "wall_clock": took,
-        "grants": sum(record.grants),
-        "reset": record.reset * PS,
-        "populations": populations(experiment, core, record, steps * experiment.dt),
-        "files": [str(file) for file in files],
-    }
+        answer = located(partial(played, args.output), experiment, progress)
     if args.json:
         print(json.dumps(answer))
     else:
         told(experiment, answer)
     return 0
+
+
+def played(
+    folder: Path, experiment: NetworkExperiment, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """Design, run, and write the files; what is printed of it."""
+    assert experiment.run is not None and experiment.dt is not None
+    seed, steps = experiment.run.seed, round(float(experiment.run.seconds) / experiment.dt)
+    progress(f"{experiment.name}: mean field")
+    rates = predict(quantised(experiment, seed)).quantised
+    progress(f"{experiment.name}: design and extraction of the transistor neuron")
+    neuron = mixed.designed_for(experiment, rates, seed)
+    core = wired(experiment, seed)
+    both = system(experiment, core, neuron, steps, seed)
+    began = time.monotonic()
+    progress(f"{experiment.name}: Verilog of the core, and its simulator")
+    try:
+        record = mixed.played(experiment, both, steps, folder, progress)
+    except KeyboardInterrupt:
+        kept(experiment, both, core, read(folder)[0])
+        raise
+    except LockstepError as error:
+        kept(experiment, both, core, error.record)
+        raise RuntimeError(f"{error}; what was recorded is in {folder}") from error
+    took = time.monotonic() - began
+    progress(f"{experiment.name}: waves")
+    return {
+        "seconds": steps * experiment.dt,
+        "wall_clock": took,
+        "grants": sum(record.grants),
+        "reset": record.reset * PS,
+        "populations": populations(experiment, core, record, steps * experiment.dt),
+        "files": [str(file) for file in kept(experiment, both, core, record)],
+    }
 
 
 def populations(

@@ -228,7 +228,11 @@ def _solve(law: Law, like: Law, begin: Floats) -> tuple[Floats, Floats]:
     """
 
     def missed(x: Floats, law: Law = law) -> Floats:
-        return np.log([rate for rate, _ in law(np.exp(x))]) - x
+        rates = [rate for rate, _ in law(np.exp(x))]
+        if not min(rates) > 0:
+            told = ", ".join(f"{rate:.3g}" for rate in rates)
+            raise ValueError(f"a population is silent: the rates would be {told} Hz")
+        return np.log(rates) - x
 
     def slopes(x: Floats) -> Floats:
         return approx_fprime(x, lambda x: missed(x, like), 1e-5)

@@ -264,6 +264,12 @@ def print_table(run: Run, file: TextIO | None = None) -> None:
     if not console.is_terminal:
         console = Console(file=file, width=160)
     console.print(table)
+    if any(check.verdict(run.error_rate) == "inconclusive" for check in run.findings.checks):
+        console.print(
+            "inconclusive: the budget is wider than what [check] asks for; more spikes (of a"
+            " network: seeds) make it narrower",
+            markup=False, highlight=False,
+        )  # fmt: skip
 
 
 def require_writable(folder: Path) -> None:

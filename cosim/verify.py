@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..analog import ngspice
 from .budget import Verdict, overall, point_error_rate
@@ -21,6 +21,7 @@ CONFIDENCE = 0.999
 
 Progress = Callable[[str], None]
 AnyExperiment = Experiment | NetworkExperiment
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Run:
         return overall(self.findings.checks, self.confidence)
 
 
-def _located(
-    run: Callable[[Any, Progress], Findings], experiment: AnyExperiment, progress: Progress
-) -> Findings:
+def located(
+    run: Callable[[Any, Progress], Found], experiment: AnyExperiment, progress: Progress
+) -> Found:
     """Run an experiment on a substrate; a failure names the file and the piece of work at hand."""
     at, name = "", f"{experiment.name}: "
 
@@ -65,17 +66,17 @@ def _located(
 def _digital(experiment: AnyExperiment, verilog: Path | None, progress: Progress) -> Findings:
     if isinstance(experiment, NetworkExperiment):
         judge = network.run if experiment.spice is None else mixed.run
-        return _located(judge, experiment, progress)
+        return located(judge, experiment, progress)
     findings = Findings()
     for run in (theory.run, reference.run, partial(rtl.run, verilog=verilog)):
-        findings.add(_located(run, experiment, progress))
+        findings.add(located(run, experiment, progress))
     return findings
 
 
 def _analog(experiment: AnyExperiment, progress: Progress) -> Findings:
     if isinstance(experiment, NetworkExperiment):
         return Findings()
-    return _located(spice.run, experiment, progress)
+    return located(spice.run, experiment, progress)
 
 
 def verify(

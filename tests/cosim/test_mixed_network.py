@@ -199,7 +199,9 @@ def test_a_loop_leaves_waves_and_spikes_also_if_it_ends_early(
 
     monkeypatch.setattr(mixed, "played", dies)
     assert main([*command, "--output", str(tmp_path / "dead")]) == 2
-    assert f"group 0 died; what was recorded is in {tmp_path / 'dead'}" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"group 0 died; what was recorded is in {tmp_path / 'dead'}" in err
+    assert f"cosim: {tmp_path / 'small.toml'}: lock-step" in err
     assert all((tmp_path / "dead" / name).exists() for name in ("waves.vcd", "spikes.csv"))
 
 

@@ -148,6 +148,13 @@ def test_wrong_weights_are_not_as_predicted(platform: str, monkeypatch: pytest.M
     assert not judged.agree
 
 
+def test_a_silent_population_is_one_error() -> None:
+    made = PLATFORMS["generic"]
+    network = quantise_network([E], [Projection(E, E, FixedInDegree(1), 1e-3, DT)], [], DT, made)
+    with pytest.raises(ValueError, match="a population is silent: the rates would be 0 Hz"):
+        predict(network)
+
+
 TRAINS = SpikeTrains(1, [DT], [0])
 
 

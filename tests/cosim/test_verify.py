@@ -250,7 +250,9 @@ def test_every_verdict_reaches_every_file(
     assert "[/red]" in re.sub(r"[\s│]", "", printed)
 
 
-def test_inconclusive_fails_like_disagree(tmp_path: Path) -> None:
+def test_inconclusive_fails_like_disagree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = run_of(0.0)
     point = run.findings.checks[0].points[0]
     wide = Point(point.at, point.measured, 1.0, (Term("wide", "numerical", 0.2),), 0.15)
@@ -259,6 +261,8 @@ def test_inconclusive_fails_like_disagree(tmp_path: Path) -> None:
     failure = ElementTree.parse(tmp_path / "junit.xml").getroot().find("testcase/failure")
     assert failure is not None and failure.get("message") == "inconclusive"
     assert read(tmp_path)["verdict"] == "inconclusive"
+    report.print_table(run)
+    assert "more spikes (of a network: seeds) make it narrower" in capsys.readouterr().out
 
 
 def test_an_older_report_stays_whole_until_the_new_one_is(
