@@ -354,13 +354,18 @@ def _rtl(whole: NetworkTable, path: Path) -> AnyRtlTable:
     """The ``[rtl]`` of a network: that of a neuron, but for what the network says itself."""
     where = f"{path}: [rtl]"
     given = whole.rtl or {}
-    for name in _OF_ONE_NEURON:
-        if name in given:
-            raise ExperimentError(f"{where}: {name} = {given[name]!r} is not for a network's [rtl]")
     try:
         data, table = platform_table(given)
     except ValueError as error:
         raise ExperimentError(f"{path}: {error}") from None
+    fields = ("platform", *table.__struct_encode_fields__)
+    allowed = [name for name in fields if name not in _OF_ONE_NEURON]
+    for name, value in given.items():
+        if name not in allowed:
+            raise ExperimentError(
+                f"{where}: {name} = {value!r} is not for a network's [rtl] with platform ="
+                f" {data['platform']!r}; allowed: {', '.join(allowed)}"
+            )
     step = f"{float(whole.dt or 0.0)!r} s"
     settings: AnyRtlTable = _checked({**data, "dt": [step]}, table, where)
     return settings
