@@ -55,6 +55,8 @@ def write(system: System, record: Record) -> tuple[Path, Path]:
         changes = _changes(voltages)
         time, text = next(changes, (None, ""))
         for line in rtl:
+            if not line.endswith("\n"):  # its simulator was killed
+                break
             if line.startswith("#"):
                 now = int(line[1:])
                 while time is not None and time < now:

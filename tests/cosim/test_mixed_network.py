@@ -189,13 +189,16 @@ def test_a_loop_leaves_waves_and_spikes_also_if_it_ends_early(
 
     def interrupted(*given: Any) -> Record:
         played(*given)
-        (tmp_path / "cut" / "outcome.json").unlink()  # its process was killed
+        (tmp_path / "cut" / "outcome.json").unlink()  # its process was killed, as it wrote
+        rtl = tmp_path / "cut" / "rtl.vcd"
+        rtl.write_bytes(rtl.read_bytes()[:-2])
         raise KeyboardInterrupt
 
     monkeypatch.setattr(mixed, "played", interrupted)
     assert main([*command, "--output", str(tmp_path / "cut")]) == 2
     assert "interrupted; what --output has by then is kept" in capsys.readouterr().err
-    assert (tmp_path / "cut" / "waves.vcd").read_text() == waves
+    cut = (tmp_path / "cut" / "waves.vcd").read_text()
+    assert set(cut.splitlines()) <= set(waves.splitlines()) and 0 < len(waves) - len(cut) < 100
 
     monkeypatch.setattr(mixed, "played", dies)
     assert main([*command, "--output", str(tmp_path / "dead")]) == 2
