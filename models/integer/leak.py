@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from .lif import BY_SIGN, IntegerLIF, fixed_number
+from .lif import IntegerLIF
+from .lif_kernels import BY_SIGN, fixed_number
 
 Leak = Callable[[NDArray[np.int64]], ArrayLike] | ArrayLike
 

@@ -32,13 +32,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from .kind import Field, Fields, Rows
-from .noise import xorshift32
-
-RANDOM, BY_SIGN = -1, -2  # in place of a fixed rounding number
+from .kind import Field, Fields
+from .lif_kernels import Rule, fixed_number, run_rows, sweep, used_bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +150,7 @@ class IntegerLIF:
     def modes(self) -> tuple[int, ...]:
         """The width, 1 for "shift", leak_bits, what d is, 1 for "subtract", the input's width.
 
-        ``d`` is this number; `RANDOM` and `BY_SIGN` stand for those that no one number is.
+        ``d`` is this number; `RANDOM` and `BY_SIGN` (`lif_kernels`) stand for those that none is.
         """
         d = fixed_number(self.rounding, self.leak_bits)
         shift, subtract = int(self.leak == "shift"), int(self.reset == "subtract")
@@ -207,7 +204,7 @@ class IntegerLIF:
     @property
     def kernel(self) -> Callable[..., None]:
         """The update of a population (see `kind`)."""
-        return _sweep
+        return sweep
 
     def run(
         self,
@@ -242,7 +239,7 @@ class IntegerLIF:
         """
         i = np.ascontiguousarray(_integers("currents", currents, 2))
         bound = 1 << (self.input_width - 1)
-        if _used_bits(i) >= bound:
+        if used_bits(i) >= bound:
             step, neuron = np.argwhere((i < -bound) | (i >= bound))[0]
             raise ValueError(
                 f"currents must be in {-bound} .. {bound - 1} (input_width {self.input_width}),"
@@ -255,30 +252,13 @@ class IntegerLIF:
         if not 1 <= x0 < 1 << 32:
             raise ValueError(f"x must be in 1 .. {2**32 - 1}, not {x0}")
         voltages = np.empty((steps if record else 0, n), np.int64)
-        spike_steps, ids, x_end = _run(
-            i,
-            v,
-            r,
-            np.uint32(x0),
-            self.leak == "shift",
-            self.leak_bits,
-            self.leak_multiplier,
-            fixed_number(self.rounding, self.leak_bits),
-            self.v_min,
-            self.v_max,
-            self.threshold,
-            self.reset == "subtract",
-            self.v_reset,
-            self.refractory,
-            voltages,
-        )
+        rule = Rule(
+            self.leak == "shift", self.leak_bits, self.leak_multiplier, self.v_min, self.v_max,
+            self.threshold, self.reset == "subtract", self.v_reset, self.refractory,
+        )  # fmt: skip
+        d = fixed_number(self.rounding, self.leak_bits)
+        spike_steps, ids, x_end = run_rows(i, v, r, np.uint32(x0), d, rule, voltages)
         return IntegerRun((spike_steps, ids), v, r, int(x_end), voltages if record else None)
-
-
-def fixed_number(rounding: str, leak_bits: int) -> int:
-    """The rounding number ``d``, or what stands for a random one or one by the sign of v."""
-    half = 1 << (leak_bits - 1)
-    return {"floor": 0, "nearest": half, "stochastic": RANDOM, "truncate": BY_SIGN}[rounding]
 
 
 def _integers(name: str, values: ArrayLike, ndim: int) -> NDArray[Any]:
@@ -301,187 +281,3 @@ def _initial(name: str, values: ArrayLike | None, n: int, low: int, high: int) -
         if not low <= value <= high:
             raise ValueError(f"{name} must be in {low} .. {high}, not {value} (neuron {neuron})")
     return array.astype(np.int64)
-
-
-@njit(cache=True)
-def _used_bits(values: NDArray[Any]) -> int:
-    """The union of all values' bits, sign aside: < 2**b if and only if all fit b bits and sign."""
-    used = np.int64(0)
-    for value in values.flat:
-        used |= np.int64(value) ^ (np.int64(value) >> 63)
-    return int(used)
-
-
-@njit(cache=True)
-def _run(
-    currents: NDArray[Any],
-    v: NDArray[np.int64],
-    r: NDArray[np.int64],
-    x: np.uint32,
-    shift: bool,
-    bits: int,
-    multiplier: int,
-    d_fixed: int,
-    low: int,
-    high: int,
-    threshold: int,
-    subtract: bool,
-    v_reset: int,
-    refractory: int,
-    voltages: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], np.uint32]:
-    """All steps: the rounding numbers of a row, its update, its spikes."""
-    steps, n = currents.shape
-    d = np.full(n, d_fixed)
-    mask = np.uint32((1 << bits) - 1)
-    fired = np.zeros(n, np.bool_)
-    spike_steps, ids, total = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
-    for t in range(steps):
-        if d_fixed == RANDOM:
-            for j in range(n):
-                d[j] = x & mask
-                x = xorshift32(x)
-        elif d_fixed == BY_SIGN:
-            for j in range(n):
-                d[j] = (1 << bits) - 1 if v[j] < 0 else 0
-        count = _row(
-            currents[t],
-            v,
-            r,
-            fired,
-            d,
-            shift,
-            bits,
-            multiplier,
-            low,
-            high,
-            threshold,
-            subtract,
-            v_reset,
-            refractory,
-        )
-        if count > 0:
-            if total + count > ids.size:
-                spike_steps = np.concatenate((spike_steps, np.empty(total + count, np.int64)))
-                ids = np.concatenate((ids, np.empty(total + count, np.int64)))
-            spike_steps[total : total + count] = t
-            _list(fired, ids[total : total + count])
-            total += count
-        if voltages.shape[0] > 0:
-            voltages[t] = v
-    return spike_steps[:total].copy(), ids[:total].copy(), x
-
-
-@njit(cache=True)
-def _row(
-    currents: NDArray[Any],
-    v: NDArray[np.int64],
-    r: NDArray[np.int64],
-    fired: NDArray[np.bool_],
-    d: NDArray[np.int64],
-    shift: bool,
-    bits: int,
-    multiplier: int,
-    low: int,
-    high: int,
-    threshold: int,
-    subtract: bool,
-    v_reset: int,
-    refractory: int,
-) -> int:
-    """One step of all neurons; returns the number of spikes. Selects, not branches: it is SIMD."""
-    count = 0
-    for j in range(v.size):
-        after_v, after_r, spike = _update(
-            v[j],
-            r[j],
-            np.int64(currents[j]),  # type: ignore[arg-type]
-            d[j],
-            shift,
-            bits,
-            multiplier,
-            low,
-            high,
-            threshold,
-            subtract,
-            v_reset,
-            refractory,
-        )
-        v[j] = after_v
-        r[j] = after_r
-        fired[j] = spike
-        count += spike
-    return count
-
-
-@njit(cache=True, inline="always")
-def _update(
-    v: int,
-    r: int,
-    i: int,
-    d: int,
-    shift: bool,
-    bits: int,
-    multiplier: int,
-    low: int,
-    high: int,
-    threshold: int,
-    subtract: bool,
-    v_reset: int,
-    refractory: int,
-) -> tuple[int, int, bool]:
-    """One neuron: v', r' and whether it fires."""
-    u = v - ((v + d) >> bits) if shift else (v * multiplier + d) >> bits
-    s = min(max(u + i, low), high)
-    active, above = r == 0, s >= threshold
-    after = s - threshold if subtract else v_reset
-    return (
-        (after if above else s) if active else v,
-        (refractory if above else 0) if active else r - 1,
-        active & above,
-    )
-
-
-@njit(cache=True)
-def _sweep(
-    modes: tuple[int, int, int, int, int, int],
-    state: Rows,
-    registers: Rows,
-    profile: Rows,
-    inputs: Rows,
-    outputs: Rows,
-) -> None:
-    width, shift, bits, d_fixed, subtract, _ = modes
-    half = 1 << (width - 1)
-    for j in range(profile.size):
-        multiplier, threshold, v_reset, refractory = registers[:, profile[j]]
-        d = d_fixed
-        if d == RANDOM:
-            d = inputs[1, j] & ((1 << bits) - 1)
-        elif d == BY_SIGN:
-            d = (1 << bits) - 1 if state[0, j] < 0 else 0
-        state[0, j], state[1, j], outputs[0, j] = _update(
-            state[0, j],
-            state[1, j],
-            inputs[0, j],
-            d,
-            shift == 1,
-            bits,
-            multiplier,
-            -half,
-            half - 1,
-            threshold,
-            subtract == 1,
-            v_reset,
-            refractory,
-        )
-
-
-@njit(cache=True)
-def _list(fired: NDArray[np.bool_], ids: NDArray[np.int64]) -> None:
-    """Fill `ids` with the neurons that fired."""
-    k = 0
-    for j in range(fired.size):
-        if fired[j]:
-            ids[k] = j
-            k += 1
