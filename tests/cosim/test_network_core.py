@@ -1,27 +1,24 @@
 # amaranth: UnusedElaboratable=no
 """The network core against the integer model: every spike and every state of every tick."""
 
-from collections.abc import Callable
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.hdl import Const, Module, Signal, Value
-from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.hdl import Const, Module
 
 from rheobase.cosim.engines import model as engine_model
-from rheobase.cosim.engines.network import TOP, CoreNetworkRun, NetworkEngine
-from rheobase.hdl import core as core_module
+from rheobase.cosim.engines.network import TOP, NetworkEngine
 from rheobase.hdl import memory
 from rheobase.hdl import synapses as synapses_module
-from rheobase.hdl.accumulators import Accumulators
 from rheobase.hdl.core import Core
 from rheobase.hdl.synapses import SparseRows
 from rheobase.hdl.words import from_numbers, packed, to_numbers
 from rheobase.models.integer.lif import IntegerLIF
 from rheobase.models.integer.network import Network, NetworkRun, Synapses
+from tests.core_runs import differences, stalls
 from tests.networks import FAMILIES, Family, random_events, random_network
 
 STEPS = 200
@@ -34,28 +31,12 @@ def weight_width(family: Family) -> int:
     return high.bit_length() + (low < 0)
 
 
-def faults(wanted: NetworkRun, got: CoreNetworkRun, dropped: int = 0) -> list[str]:
-    """In what a core differs from the model."""
-    same = {name: np.array_equal(wanted.recorded[name], got.recorded[name])
-            for name in wanted.recorded}  # fmt: skip
-    same["spikes"] = all(map(np.array_equal, wanted.spikes, got.spikes))
-    same["saturated"] = wanted.saturated == got.saturated
-    same["dropped"] = dropped == got.dropped
-    return [name for name, equal in same.items() if not equal] + list(got.violations)
-
-
-def stalls(seed: int) -> dict[str, Any]:
-    """Random pauses of both streams."""
-    rng = np.random.default_rng(seed)
-    return {"valid_pattern": rng.random(4099) < 0.7, "ready_pattern": rng.random(4093) < 0.5}
-
-
 def checked(core: Core, events: Events, steps: int) -> NetworkRun:
     """A run of the model that the core repeats, with stalls and without."""
     wanted = core.network.run(*events, steps, record=True)
     engine = NetworkEngine(core)
     for patterns in ({}, stalls(1)):
-        assert faults(wanted, engine.run(*events, steps, record=True, **patterns)) == []
+        assert differences(wanted, engine.run(*events, steps, record=True, **patterns)) == []
     return wanted
 
 
@@ -140,7 +121,7 @@ def test_operations_go_on_during_the_sweep(lanes: int) -> None:
     events = np.repeat(np.arange(steps), each * lanes), rng.integers(0, axons, steps * each * lanes)
     wanted = network.run(*events, steps, record=True)
     got = NetworkEngine(core).run(*events, steps, record=True)
-    assert faults(wanted, got) == []
+    assert differences(wanted, got) == []
     assert wanted.operations == steps * each * lanes * n
     assert 0.95 * lanes < wanted.operations / got.cycles < lanes
 
@@ -176,7 +157,7 @@ def test_events_on_axons_that_do_not_exist_are_counted_and_change_nothing() -> N
     engine = NetworkEngine(Core(network, weight_width=10))
     for patterns in ({}, stalls(1)):
         got = engine.run(*zip(*both, strict=True), STEPS, record=True, **patterns)
-        assert faults(wanted, got, dropped=len(wrong)) == []
+        assert differences(wanted, got, dropped=len(wrong)) == []
 
 
 def test_events_beyond_what_sums_can_hold_are_counted_and_change_nothing() -> None:
@@ -192,7 +173,7 @@ def test_events_beyond_what_sums_can_hold_are_counted_and_change_nothing() -> No
         kept += [(tick, axon) for axon in found if axon < 5][:most]
     wanted = network.run(*zip(*kept, strict=True), steps, record=True)
     got = NetworkEngine(Core(network, events=most)).run(ticks, axons, steps, record=True)
-    assert faults(wanted, got, dropped=len(ticks) - len(kept)) == []
+    assert differences(wanted, got, dropped=len(ticks) - len(kept)) == []
     assert 50 < got.dropped < len(ticks) - 50
 
 
@@ -233,7 +214,7 @@ def test_operations_with_too_long_a_delay_are_counted_and_change_nothing() -> No
     events = random_events(network, rng, STEPS, 4)
     wanted = other.run(*events, STEPS, record=True)
     got = NetworkEngine(core).run(*events, STEPS, record=True)
-    assert faults(wanted, got, dropped=int(np.isin(events[1], (1, 2, 17)).sum())) == []
+    assert differences(wanted, got, dropped=int(np.isin(events[1], (1, 2, 17)).sum())) == []
     assert got.dropped > 50
 
 
@@ -253,10 +234,10 @@ def test_the_write_ports_make_it_another_network(layout: Any, profiles: int) -> 
     events = random_events(meant, rng, STEPS, 5)
     wanted = meant.run(*events, STEPS, record=True)
     engine = NetworkEngine(cores[0])
-    assert "spikes" in faults(wanted, engine.run(*events, STEPS, record=True))
+    assert "spikes" in differences(wanted, engine.run(*events, STEPS, record=True))
     assert cores[0].contents.keys() == cores[1].contents.keys()
     cores[0].contents.update(cores[1].contents)
-    assert faults(wanted, engine.run(*events, STEPS, record=True)) == []
+    assert differences(wanted, engine.run(*events, STEPS, record=True)) == []
 
 
 @pytest.mark.parametrize(
@@ -273,7 +254,7 @@ def test_a_memory_that_starts_empty_is_loaded(layout: Any, lanes: int, single_po
     word = int(np.flatnonzero(core.contents["weights"].any(axis=1))[-1])
     core.contents["weights"][word, 0] ^= 1 << 8  # of a weight
     got = NetworkEngine(core).run(*events, STEPS, record=True)
-    assert "spikes" in faults(wanted, got)
+    assert "spikes" in differences(wanted, got)
 
 
 def test_events_may_come_in_blocks() -> None:
@@ -289,7 +270,7 @@ def test_events_may_come_in_blocks() -> None:
     engine = NetworkEngine(Core(network, "sparse", 10))
     for patterns in ({}, stalls(2)):
         got = engine.run_blocks(iter(blocks), STEPS, record=True, **patterns)
-        assert faults(wanted, got) == []
+        assert differences(wanted, got) == []
     parts = network.run_blocks(iter(blocks), STEPS, record=True)
     assert all(map(np.array_equal, parts.spikes, wanted.spikes))
     assert all(
@@ -326,142 +307,15 @@ def test_work_before_a_reset_and_words_written_again_change_nothing(
     if always:
         monkeypatch.setattr(synapses_module, "table", written)
     engine = NetworkEngine(core)
-    assert faults(wanted, engine.run(*events, STEPS, record=True)) == []
+    assert differences(wanted, engine.run(*events, STEPS, record=True)) == []
     again = {"before": 300, "rewrites": 1, **stalls(1)}
-    assert bool(faults(wanted, engine.run(*events, STEPS, record=True, **again))) == always
+    assert bool(differences(wanted, engine.run(*events, STEPS, record=True, **again))) == always
 
 
 def test_neurons_without_synapses_run() -> None:
     neurons = [IntegerLIF(16, 100)] * 10
     network = Network(neurons, 1, Synapses([], [], []))
     assert checked(Core(network), ([0, 3], [0, 0]), 5).operations == 0
-
-
-# ------------------------------------------------------------------ faults that must show
-
-
-class Careless(SyncFIFOBuffered):
-    """Says that it has room when it has none."""
-
-    def __init__(self, *, width: int, depth: int) -> None:
-        super().__init__(width=width, depth=depth)
-        self.room, self.w_rdy = self.w_rdy, Const(1)
-
-    def elaborate(self, platform: Any) -> Module:
-        self.w_rdy = self.room
-        return super().elaborate(platform)
-
-
-def lossy(wide: bool) -> Callable[[pytest.MonkeyPatch, Core], None]:
-    """The queue of arrivals, or that of the loop, loses what it has no room for."""
-
-    def plant(monkeypatch: pytest.MonkeyPatch, core: Core) -> None:
-        width = core.i.payload.shape().size
-
-        def queue(**sizes: int) -> SyncFIFOBuffered:
-            lost = (sizes["width"] == width) == wide
-            return (Careless if lost else SyncFIFOBuffered)(**sizes)
-
-        monkeypatch.setattr(core_module, "SyncFIFOBuffered", queue)
-
-    return plant
-
-
-def apart(clocks: int) -> Callable[[pytest.MonkeyPatch, Core], None]:
-    """Sums that were added fewer clocks ago are not forwarded."""
-
-    def plant(monkeypatch: pytest.MonkeyPatch, core: Core) -> None:
-        core.rows.apart = clocks
-
-    return plant
-
-
-class Uncleared(Accumulators):
-    """Never writes a sum of 0, and so keeps what the sweep has read."""
-
-    def bank(self, m: Module, slot: int, lane: int) -> Any:
-        read, write = super().bank(m, slot, lane)
-        asked = Signal()
-        m.d.comb += write.en.eq(asked & (write.data != 0))
-        return read, SimpleNamespace(en=asked, addr=write.addr, data=write.data)
-
-
-class NextSlot(Accumulators):
-    """Adds to the slot behind the one that is meant."""
-
-    def add(self, m: Module, lane: int, swept: Value, banks: Any) -> Value:
-        return super().add(m, lane, swept, banks[1:] + banks[:1])
-
-
-class OtherLane(Accumulators):
-    """Takes the operations of two lanes for each other's."""
-
-    def add(self, m: Module, lane: int, swept: Value, banks: Any) -> Value:
-        return super().add(m, lane ^ 1, swept, banks)
-
-
-class NeverBusy(Accumulators):
-    """Says that additions are done while they are not."""
-
-    def elaborate(self, platform: object) -> Module:
-        m = super().elaborate(platform)
-        m.d.comb += self.busy.eq(0)
-        return m
-
-
-class NeverBusyRows(SparseRows):
-    """Says that no row is under way while one is."""
-
-    def elaborate(self, platform: object) -> Module:
-        m = super().elaborate(platform)
-        m.d.comb += self.busy.eq(0)
-        return m
-
-
-def accumulators(kind: type[Accumulators]) -> Callable[[pytest.MonkeyPatch, Core], None]:
-    def plant(monkeypatch: pytest.MonkeyPatch, core: Core) -> None:
-        core.accumulators = kind(core.rows, core.accumulators.width)
-
-    return plant
-
-
-def rows(monkeypatch: pytest.MonkeyPatch, core: Core) -> None:
-    core.rows = NeverBusyRows(core.network, core.rows.weight.width, core.rows.lanes)
-
-
-FAULTS = {
-    "arrivals are lost when many wait": lossy(wide=True),
-    "spikes that loop back are lost when many wait": lossy(wide=False),
-    "nothing is forwarded": apart(4),
-    "the last sum only is not forwarded": apart(2),
-    "sums are not cleared": accumulators(Uncleared),
-    "sums go to the next slot": accumulators(NextSlot),
-    "lanes are swapped": accumulators(OtherLane),
-    "the sweep does not wait for additions": accumulators(NeverBusy),
-    "the sweep does not wait for rows": rows,
-}
-SIZES = {  # neurons, synapses of an axon, events of a tick
-    "spikes that loop back are lost when many wait": (150, 40, 12),
-    "the sweep does not wait for rows": (37, 12, 1),
-}
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_shows(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """With stalls or without. Spikes wait only for long rows; a lone row only can be overtaken."""
-    rng = Random(1)
-    neurons, per_axon, most = SIZES.get(name, (37, 12, 12))
-    network = random_network(FAMILIES["lif shift"], rng, neurons, 3, per_axon, 2)
-    events = random_events(network, rng, STEPS, most)
-    core = Core(network, weight_width=10, lanes=2)
-    wanted = network.run(*events, STEPS, record=True)
-    FAULTS[name](monkeypatch, core)
-    engine = NetworkEngine(core)
-    found = [
-        faults(wanted, engine.run(*events, STEPS, record=True, **patterns))
-        for patterns in ({}, stalls(1))
-    ]
-    assert any(found)
 
 
 # ------------------------------------------------------------------ what is refused
